@@ -1,0 +1,298 @@
+"""All tables. Each docstring names the table's one writer; a test holds the code to it.
+
+Names are DICOM's, in snake_case. ``…_at`` is an aware UTC timestamp, ``…_date`` a date, ``…_count`` a count.
+An enumeration is a StrEnum kept in a text column, so that a new value needs no migration.
+"""
+
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Date,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    Text,
+    Time,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from database.types import BigId, Plain, PrimaryKey, UTCDateTime
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
+        str: Text(),
+        StrEnum: Enum(
+            StrEnum,
+            native_enum=False,
+            create_constraint=False,
+            length=32,
+            values_callable=lambda members: [member.value for member in members],
+        ),
+        datetime: UTCDateTime(),
+        date: Date(),
+        time: Time(),
+        int: BigId,
+        dict[str, Any]: JSON(),
+        list[list[Any]]: JSON(),
+    }
+
+
+class Role(StrEnum):
+    """What a person is to Noctis."""
+
+    ADMINISTRATOR = "administrator"
+    RADIOLOGIST = "radiologist"
+    TECHNOLOGIST = "technologist"
+    FACILITY_STAFF = "facility-staff"
+    READ_ONLY = "read-only"
+
+
+class LinkSource(StrEnum):
+    """Why a study belongs to a facility."""
+
+    CALLING_AE_TITLE = "calling-ae-title"
+    UPLOAD = "upload"
+    ADMINISTRATOR = "administrator"
+
+
+class ResourceLevel(StrEnum):
+    """The levels of Orthanc's resources that we keep (its patients live on in their studies)."""
+
+    STUDY = "study"
+    SERIES = "series"
+    INSTANCE = "instance"
+
+
+class Feed(Base):
+    """One Orthanc's change feed and how far it is processed. Writer: bridge.
+
+    Everything numbered ``low`` or less is settled; everything up to ``high`` is processed, but for the gaps
+    between them, which may still fill (orthanc-facts 1). ``revision`` is the compare-and-set: each commit of
+    the bridge raises it by one and fails when another bridge did so first.
+    """
+
+    __tablename__ = "feed"
+
+    id: Mapped[PrimaryKey]
+    name: Mapped[str] = mapped_column(unique=True)
+    low: Mapped[int] = mapped_column(BigInteger, default=0)
+    high: Mapped[int] = mapped_column(BigInteger, default=0)
+    tail: Mapped[list[list[Any]]] = mapped_column(default=list)
+    """``[seq, fingerprint]`` of the last processed changes: tells a restored or replaced Orthanc."""
+    epoch: Mapped[int] = mapped_column(default=0)
+    """Counts how often the feed turned out to be another one (restored, replaced)."""
+    revision: Mapped[int] = mapped_column(BigInteger, default=0)
+    polled_at: Mapped[datetime | None]
+    """When the leading bridge last read the feed successfully, to about five seconds."""
+    swept_at: Mapped[datetime | None]
+    sweep_requested_at: Mapped[datetime | None]
+
+
+class Study(Base):
+    """A study as Orthanc holds it. Writer: bridge.
+
+    Patient data is the study's own: Orthanc keeps one patient node with the first name it saw. A study that
+    left Orthanc keeps its row, with ``deleted_at``. The same StudyInstanceUID may occur under two patients.
+    """
+
+    __tablename__ = "study"
+    __table_args__ = (
+        UniqueConstraint("feed_id", "orthanc_id"),
+        Index(None, "study_instance_uid"),
+        Index(None, "received_at", "id"),
+        Index(None, "study_date", "id"),
+        Index(None, "updated_at"),
+    )
+
+    id: Mapped[PrimaryKey]
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feed.id"))
+    orthanc_id: Mapped[str] = mapped_column(Plain)
+    study_instance_uid: Mapped[str] = mapped_column(Plain)
+    study_id: Mapped[str] = mapped_column(default="")
+    study_date: Mapped[date | None]
+    study_time: Mapped[time | None]
+    study_description: Mapped[str] = mapped_column(default="")
+    accession_number: Mapped[str] = mapped_column(default="")
+    institution_name: Mapped[str] = mapped_column(default="")
+    referring_physician_name: Mapped[str] = mapped_column(default="")
+    patient_id: Mapped[str] = mapped_column(default="")
+    patient_name: Mapped[str] = mapped_column(default="")
+    """All component groups, as in DICOM: ``Yamada^Tarou=山田^太郎=やまだ^たろう``."""
+    patient_birth_date: Mapped[date | None]
+    patient_sex: Mapped[str] = mapped_column(default="")
+    patient_age: Mapped[str] = mapped_column(default="")
+    """(0010,1010) as sent, such as ``045Y``; read only where the birth date is missing."""
+    modalities: Mapped[str] = mapped_column(default="")
+    """Distinct modalities of its series, sorted, with blanks between: ``CT SR``."""
+    series_count: Mapped[int] = mapped_column(default=0)
+    instance_count: Mapped[int] = mapped_column(default=0)
+    received_at: Mapped[datetime]
+    """When its first instance came (Orthanc's ReceptionDate, to the second)."""
+    last_received_at: Mapped[datetime]
+    """When its newest instance came: *receiving* until the stable age has passed, then *arrived*."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    """When the bridge last changed anything of it: the worklist's conditional polls read its maximum."""
+    deleted_at: Mapped[datetime | None]
+
+
+class Series(Base):
+    """A series of a study. Writer: bridge."""
+
+    __tablename__ = "series"
+    __table_args__ = (
+        UniqueConstraint("feed_id", "orthanc_id"),
+        Index(None, "study_id", "modality"),
+    )
+
+    id: Mapped[PrimaryKey]
+    feed_id: Mapped[int]
+    """Its study's; a foreign key of its own would cost each row a look-up."""
+    orthanc_id: Mapped[str] = mapped_column(Plain)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    series_instance_uid: Mapped[str] = mapped_column(Plain)
+    modality: Mapped[str] = mapped_column(Plain, default="")
+    series_number: Mapped[int | None]
+    series_description: Mapped[str] = mapped_column(default="")
+    body_part_examined: Mapped[str] = mapped_column(default="")
+    protocol_name: Mapped[str] = mapped_column(default="")
+    station_name: Mapped[str] = mapped_column(default="")
+    instance_count: Mapped[int] = mapped_column(default=0)
+    received_at: Mapped[datetime | None]
+    last_received_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class Instance(Base):
+    """A SOP instance, and how it came. Writer: bridge."""
+
+    __tablename__ = "instance"
+    __table_args__ = (
+        UniqueConstraint("feed_id", "orthanc_id"),
+        # Partial, so that counting a series' live instances reads nothing but the index.
+        Index(
+            None,
+            "series_id",
+            "received_at",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[PrimaryKey]
+    feed_id: Mapped[int]
+    orthanc_id: Mapped[str] = mapped_column(Plain)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
+    sop_instance_uid: Mapped[str] = mapped_column(Plain)
+    sop_class_uid: Mapped[str] = mapped_column(Plain, default="")
+    transfer_syntax_uid: Mapped[str] = mapped_column(Plain, default="")
+    instance_number: Mapped[int | None]
+    number_of_frames: Mapped[int] = mapped_column(default=1)
+    file_size: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Bytes of the DICOM file as received."""
+    calling_ae_title: Mapped[str] = mapped_column(default="")
+    called_ae_title: Mapped[str] = mapped_column(default="")
+    remote_ip: Mapped[str] = mapped_column(default="")
+    origin: Mapped[str] = mapped_column(default="")
+    """Orthanc's word for the way it came: ``DicomProtocol``, ``RestApi``, …"""
+    received_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+
+class StudyWord(Base):
+    """The words by which a study is found. Writer: bridge.
+
+    They are those of its patient name, patient ID and accession number, folded by ``database.words``. One
+    range scan answers a word prefix, on SQLite and PostgreSQL alike.
+    """
+
+    __tablename__ = "study_word"
+    __table_args__ = (Index(None, "study_id"),)
+
+    word: Mapped[str] = mapped_column(Plain, primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
+
+
+class SyncProblem(Base):
+    """A resource of Orthanc that couldn't be read or kept as it is, and why. Writer: bridge.
+
+    Never holds patient data: ``reason`` names the attribute, not its value.
+    """
+
+    __tablename__ = "sync_problem"
+    __table_args__ = (UniqueConstraint("feed_id", "orthanc_id"),)
+
+    id: Mapped[PrimaryKey]
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feed.id"))
+    orthanc_id: Mapped[str] = mapped_column(Plain)
+    level: Mapped[ResourceLevel]
+    reason: Mapped[str]
+    is_kept: Mapped[bool]
+    """Whether the resource is in the database all the same, with the value in question left empty."""
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    attempt_count: Mapped[int] = mapped_column(default=1)
+
+
+class Facility(Base):
+    """A hospital or practice whose studies are read here. Writer: webapp."""
+
+    __tablename__ = "facility"
+
+    id: Mapped[PrimaryKey]
+    name: Mapped[str]
+    code: Mapped[str] = mapped_column(Plain, unique=True)
+
+
+class StudyFacility(Base):
+    """A study belongs to a facility, and why; two hospitals may send the same study. Writer: bridge."""
+
+    __tablename__ = "study_facility"
+    __table_args__ = (Index(None, "facility_id", "study_id"),)
+
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
+    facility_id: Mapped[int] = mapped_column(ForeignKey("facility.id"), primary_key=True)
+    source: Mapped[LinkSource] = mapped_column(primary_key=True)
+    linked_at: Mapped[datetime]
+
+
+class User(Base):
+    """A person who signs in. Writer: webapp."""
+
+    __tablename__ = "user"
+
+    id: Mapped[PrimaryKey]
+    username: Mapped[str] = mapped_column(Plain, unique=True)
+    """Lower case: people are not asked to remember which letters they capitalised."""
+    password_hash: Mapped[str]
+    role: Mapped[Role]
+    is_active: Mapped[bool] = mapped_column(default=True)
+    session_epoch: Mapped[int] = mapped_column(default=0)
+    """Raised at sign-out: sessions of an earlier epoch are void."""
+    created_at: Mapped[datetime]
+
+
+class UserFacility(Base):
+    """The facilities whose studies a member of a facility's staff may see. Writer: webapp."""
+
+    __tablename__ = "user_facility"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    facility_id: Mapped[int] = mapped_column(ForeignKey("facility.id"), primary_key=True)
