@@ -1,0 +1,91 @@
+"""What the bridge has done and how far it is behind: for people and, as JSON, for machines."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from bridge.dicom_values import parse_orthanc_date
+from bridge.errors import OrthancRefused, OrthancUnavailable
+from bridge.feed import load_feed
+from bridge.orthanc_client import OrthancClient
+from database.models import Instance, Series, Study, SyncProblem
+from database.session import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """``lag_…`` is None while Orthanc doesn't answer."""
+
+    studies: int
+    series: int
+    instances: int
+    problems: int
+    lag_changes: int | None
+    lag_seconds: float | None
+    """Age of the oldest change not yet in the database, by Orthanc's clock; 0 when there is none."""
+    polled_seconds_ago: float | None
+    """When a bridge last read the feed, noted every five seconds; None: never."""
+    swept_at: str | None
+    orthanc: str
+    """Its version, or why it doesn't answer."""
+    position: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        polled = "never" if self.polled_seconds_ago is None else f"{self.polled_seconds_ago:.0f} s ago"
+        lag = (
+            "unknown" if self.lag_changes is None else f"{self.lag_changes} changes, {self.lag_seconds:.0f} s"
+        )
+        return [
+            f"Orthanc      {self.orthanc}",
+            f"Studies      {self.studies} ({self.series} series, {self.instances} instances)",
+            f"Behind       {lag}",
+            f"Last poll    {polled}",
+            f"Last sweep   {self.swept_at or 'never'}",
+            f"Problems     {self.problems}",
+        ]
+
+
+def read_status(database: Database, client: OrthancClient) -> Status:
+    """An absent Orthanc is part of the answer; an absent database raises SQLAlchemy's errors."""
+    feed = load_feed(database)
+    lag_changes, lag_seconds, orthanc = _lag(client, feed.high)
+    now = datetime.now(UTC)
+    with database.read() as session:
+        return Status(
+            studies=_live(session, Study),
+            series=_live(session, Series),
+            instances=_live(session, Instance),
+            problems=session.scalar(select(func.count()).select_from(SyncProblem)) or 0,
+            lag_changes=lag_changes,
+            lag_seconds=lag_seconds,
+            polled_seconds_ago=(now - feed.polled_at).total_seconds() if feed.polled_at else None,
+            swept_at=feed.swept_at.isoformat(timespec="seconds") if feed.swept_at else None,
+            orthanc=orthanc,
+            position={"low": feed.low, "high": feed.high, "epoch": feed.epoch},
+        )
+
+
+def _live(session: Session, model: type[Study | Series | Instance]) -> int:
+    query = select(func.count()).select_from(model).where(model.deleted_at.is_(None))
+    return session.scalar(query) or 0
+
+
+def _lag(client: OrthancClient, high: int) -> tuple[int | None, float | None, str]:
+    try:
+        version = client.system().version
+        waiting = max(0, client.last_change_seq() - high)
+        if not waiting:
+            return 0, 0.0, version
+        oldest = client.changes(high, 1).changes
+        if not oldest:
+            return 0, 0.0, version
+        age = parse_orthanc_date(client.now()) - parse_orthanc_date(oldest[0].date)
+    except (OrthancUnavailable, OrthancRefused) as error:
+        return None, None, str(error)
+    return waiting, max(0.0, age.total_seconds()), version
