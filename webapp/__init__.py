@@ -1,0 +1,53 @@
+"""The webapp: pages for people. Each module is one feature; ``create_app`` puts them together.
+
+Nothing here writes to Orthanc; every query for studies starts from ``visibility.visible_studies``.
+"""
+
+from flask import Flask, g
+from werkzeug.routing import IntegerConverter, Map
+
+from settings import Settings, load_settings
+from webapp import (
+    commands,
+    errors,
+    health,
+    pictures,
+    presentation,
+    security,
+    services,
+    sessions,
+    studies,
+    users,
+    worklist,
+)
+
+
+class RowIdConverter(IntegerConverter):
+    """A row's number in an address; what no database column can hold is no such row."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, min=1, max=2**63 - 1)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application. Raises SettingsError or NotMigratedError in words for the operator."""
+    settings = settings or load_settings()
+    app = Flask(__name__)
+    app.secret_key = settings.secret("secret_key")
+    app.url_map.converters["id"] = RowIdConverter
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.autoescape = True
+    services.init_app(app, settings)
+    security.init_app(app, settings)
+    errors.init_app(app)
+    presentation.init_app(app)
+    commands.init_app(app)
+    for feature in (health, sessions, worklist, studies, pictures, users):
+        app.register_blueprint(feature.blueprint)
+
+    @app.context_processor
+    def base_context() -> dict[str, object]:
+        # g, not a look-up: an error page must not fail on what failed already
+        return {"user": g.get("user"), "ae_title": settings.ae_title}
+
+    return app
