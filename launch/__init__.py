@@ -1,0 +1,1 @@
+"""Starts Noctis: settings checked, database migrated, Orthanc, bridge and webapp under one supervisor."""
