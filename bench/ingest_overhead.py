@@ -1,0 +1,100 @@
+"""What the bridge costs the modalities: C-STORE throughput with the bridge running, over Orthanc alone.
+
+One association, one instance after the other, by DCMTK's ``storescu`` (a process of its own, which invents
+new UIDs as it sends) with TCP_NODELAY, as a modality would. Runs with and without the bridge follow each
+other in pairs, the order within a pair alternating; the ratio is the median of the pairs' ratios: 1 means no
+cost. The bridge runs and has caught up before a run with it begins; studies are deleted between pairs.
+``ratio`` is for 512 kB instances, ``ratio_small`` for 3 kB ones, where two processors serve three programs.
+"""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy import func, select
+
+from bench.measuring import median_ratio, rate, say
+from bench.servers import KINDS, Databases, bridge, client_of, databases, orthanc
+from database.models import Instance
+from database.session import Database, make_engine
+from emulator.studies import make_study, part10_bytes
+from tests.orthanc_process import AE_TITLE, OrthancProcess
+from tests.waiting import wait_until
+
+_PAIR_COUNT = 7
+_SIZES = {"large": (512 * 1024, 150), "small": (3 * 1024 - 900, 1000)}
+"""Bytes of pixels, and instances a run."""
+
+
+def measure() -> Iterator[dict[str, Any]]:
+    with databases() as fresh, tempfile.TemporaryDirectory(prefix="noctis-bench-") as folder:
+        for kind in KINDS:
+            figures: dict[str, Any] = {"database": kind}
+            for size, (byte_count, instance_count) in _SIZES.items():
+                file = Path(folder) / f"{size}.dcm"
+                (dataset,) = make_study(instance_count=1, pixel_byte_count=byte_count)
+                file.write_bytes(part10_bytes(dataset))
+                with orthanc() as source:
+                    bare, bridged = _pairs(source, fresh, kind, file, instance_count)
+                suffix = "" if size == "large" else "_small"
+                figures[f"ratio{suffix}"] = round(median_ratio(bridged, bare), 3)
+                figures[f"bare_per_s{suffix}"] = round(median(bare), 1)
+                figures[f"bridged_per_s{suffix}"] = round(median(bridged), 1)
+            yield figures
+
+
+def _pairs(
+    source: OrthancProcess, fresh: Databases, kind: str, file: Path, instance_count: int
+) -> tuple[list[float], list[float]]:
+    bare: list[float] = []
+    bridged: list[float] = []
+    _send(source, file, 20)  # the first instances pay for Orthanc's own start
+    for number in range(1, _PAIR_COUNT + 1):
+        _empty(source)
+        for is_bridged in (False, True) if number % 2 else (True, False):
+            with _caught_up_bridge(source, fresh.fresh(kind)) if is_bridged else nullcontext():
+                found = rate(lambda: _send(source, file, instance_count))
+            (bridged if is_bridged else bare).append(found)
+        pair = f"{bridged[-1]:.0f} instances/s, bare {bare[-1]:.0f}"
+        say(f"{kind}, {file.stem}, pair {number} of {_PAIR_COUNT}: {pair}")
+    return bare, bridged
+
+
+def _send(source: OrthancProcess, file: Path, count: int) -> int:
+    subprocess.run(
+        [
+            "storescu", "--aetitle", "BENCH", "--call", AE_TITLE, "--max-send-pdu", "65536",
+            "--invent-instance", "--repeat", str(count), "127.0.0.1", str(source.dicom_port), file,
+        ],
+        env=os.environ | {"TCP_NODELAY": "1"},
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return count
+
+
+@contextmanager
+def _caught_up_bridge(source: OrthancProcess, url: str) -> Iterator[None]:
+    """The bridge as a process, from when the database holds all that Orthanc does."""
+    database = Database(make_engine(url))
+    with bridge(source, url), client_of(source) as client:
+
+        def is_level() -> bool:
+            with database.read() as session:
+                count = session.scalar(select(func.count()).select_from(Instance))
+            return count == client.statistics().instance_count
+
+        wait_until(is_level, "the bridge has caught up")
+        database.engine.dispose()
+        yield
+
+
+def _empty(source: OrthancProcess) -> None:
+    with client_of(source) as client:
+        for study_id in client.study_ids():
+            client.delete_study(study_id)
