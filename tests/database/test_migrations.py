@@ -1,0 +1,46 @@
+"""Migrations on real databases of both kinds."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import delete, insert, text
+from sqlalchemy.exc import ProgrammingError
+
+from database.migrate import NotMigratedError, check_schema, upgrade
+from database.models import Base, Facility
+from database.session import Database, make_engine
+
+
+def test_the_migrations_make_what_the_models_declare(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_an_empty_database_is_refused_with_the_command_to_run(database_urls: tuple[str, str]) -> None:
+    engine = make_engine(database_urls[1])
+    with pytest.raises(NotMigratedError, match="launch migrate"):
+        check_schema(engine)
+    engine.dispose()
+
+
+def test_migrating_twice_changes_nothing(database_urls: tuple[str, str]) -> None:
+    upgrade(*database_urls)
+    upgrade(*database_urls)
+    engine = make_engine(database_urls[1])
+    check_schema(engine)
+    engine.dispose()
+
+
+def test_the_application_role_writes_rows(database: Database) -> None:
+    with database.write() as session:
+        session.execute(insert(Facility).values(name="St. Anna", code="ANNA"))
+        session.execute(delete(Facility))
+
+
+@pytest.mark.parametrize("database_urls", ["postgresql"], indirect=True)
+def test_on_postgresql_the_application_role_cannot_change_the_schema(database: Database) -> None:
+    with pytest.raises(ProgrammingError), database.write() as session:
+        session.execute(text("ALTER TABLE facility ADD COLUMN evil text"))
+    with pytest.raises(ProgrammingError), database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = 'x'"))

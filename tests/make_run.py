@@ -1,0 +1,198 @@
+"""`make run` as a person starts it: in a terminal of its own, with its own ports and data folder."""
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from tests.orthanc_process import free_port
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[1]
+_SECONDS_TO_START = 120.0
+_SECONDS_TO_STOP = 90.0
+_CTRL_C = b"\x03"
+
+
+def clean_environment(**settings: object) -> dict[str, str]:
+    """Without what make and the settings of the session that runs the tests left in it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("NOCTIS_") and name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    }
+    return kept | {f"NOCTIS_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+class Noctis:
+    """A whole Noctis. As a context manager it starts with ``make run`` and leaves nothing behind."""
+
+    def __init__(self, data_dir: Path, **settings: object) -> None:
+        self.data_dir = data_dir
+        self.http_port, self.dicom_port, self.orthanc_http_port = free_port(), free_port(), free_port()
+        self.environment = clean_environment(
+            data_dir=data_dir,
+            http_port=self.http_port,
+            dicom_port=self.dicom_port,
+            orthanc_http_port=self.orthanc_http_port,
+            **settings,
+        )
+        self.output = ""
+        self.everything: list[psutil.Process] = []
+        self._terminal = -1
+        self._make: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self._clean_up()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clean_up()
+
+    def start(self, target: str = "run") -> None:
+        """Returns when the block is printed. An earlier one must have ended, or be about to."""
+        self._forget_make()
+        self._terminal, slave = pty.openpty()
+        self.output = ""
+        make = subprocess.Popen(  # setsid: the terminal's Ctrl-C reaches this session alone
+            ["setsid", "--ctty", "make", target],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        os.close(slave)
+        self._make = make
+        self.everything = [psutil.Process(make.pid)]
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while "Stop with" not in self._read():
+            assert make.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+        self.supervisor = psutil.Process(int((self.data_dir / "run" / "supervisord.pid").read_text()))
+        self.everything += self.everything[0].children(recursive=True)
+
+    def press_ctrl_c(self) -> None:
+        os.write(self._terminal, _CTRL_C)
+
+    def terminate_make(self) -> None:
+        self.everything[0].terminate()
+
+    def close_terminal(self) -> None:
+        if self._terminal >= 0:
+            os.close(self._terminal)
+            self._terminal = -1
+
+    def make_exit_code(self) -> int:
+        """Waits for its end; negative: the signal that ended it."""
+        assert self._make is not None
+        return self._make.wait(_SECONDS_TO_STOP)
+
+    def wait_until_nothing_is_left(self) -> None:
+        wait_until(
+            lambda: all(map(is_gone, self.everything)), "all processes ended", seconds=_SECONDS_TO_STOP
+        )
+
+    @property
+    def web_address(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def password(self) -> str:
+        """As printed."""
+        found = re.search(r"Sign in as\s+admin with the password (\S+)", self.output)
+        assert found, self.output
+        return found[1]
+
+    @property
+    def everything_written(self) -> str:
+        """The terminal's text and every log."""
+        logs = [path.read_text(errors="replace") for path in (self.data_dir / "log").iterdir()]
+        return "\n".join([self._read(), *logs])
+
+    def programs(self) -> dict[str, psutil.Process]:
+        """The supervisor's children, by what they run."""
+        marks = {"orthanc": "Orthanc", "bridge": "bridge run", "webapp": "gunicorn"}
+        found: dict[str, psutil.Process] = {}
+        for child in self.supervisor.children():
+            line = command_line(child)
+            found |= {name: child for name, mark in marks.items() if mark in line}
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """``python -m bridge status --json``."""
+        done = subprocess.run(
+            [sys.executable, "-m", "bridge", "status", "--json"],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        answer: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
+        return answer
+
+    def _clean_up(self) -> None:
+        # Children after their parent would be restarted by it
+        for process in self.everything:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._forget_make()
+
+    def _forget_make(self) -> None:
+        if self._make is not None:
+            self.make_exit_code()
+        self._make = None
+        self.close_terminal()
+
+    def _read(self) -> str:
+        while self._terminal >= 0 and select.select([self._terminal], [], [], 0.1)[0]:
+            try:
+                self.output += os.read(self._terminal, 4096).decode(errors="replace")
+            except OSError:  # the other side is closed
+                break
+        return self.output
+
+
+def command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """A zombie is gone, too: its parent has merely not looked yet."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def launch(**settings: object) -> subprocess.CompletedProcess[str]:
+    """``python -m launch run`` where it can't start: what it says and its exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", "launch", "run"],
+        cwd=ROOT,
+        env=clean_environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
