@@ -1,67 +1,14 @@
-"""All tables. Each docstring names the table's one writer; a test holds the code to it.
-
-Names are DICOM's, in snake_case. ``…_at`` is an aware UTC timestamp, ``…_date`` a date, ``…_count`` a count.
-An enumeration is a StrEnum kept in a text column, so that a new value needs no migration.
-"""
+"""Studies as Orthanc holds them, the feed that tells of them, and whose they are."""
 
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Date,
-    Enum,
-    ForeignKey,
-    Index,
-    MetaData,
-    Text,
-    Time,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
-from database.types import BigId, Plain, PrimaryKey, UTCDateTime
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
-        str: Text(),
-        StrEnum: Enum(
-            StrEnum,
-            native_enum=False,
-            create_constraint=False,
-            length=32,
-            values_callable=lambda members: [member.value for member in members],
-        ),
-        datetime: UTCDateTime(),
-        date: Date(),
-        time: Time(),
-        int: BigId,
-        dict[str, Any]: JSON(),
-        list[list[Any]]: JSON(),
-    }
-
-
-class Role(StrEnum):
-    """What a person is to Noctis."""
-
-    ADMINISTRATOR = "administrator"
-    RADIOLOGIST = "radiologist"
-    TECHNOLOGIST = "technologist"
-    FACILITY_STAFF = "facility-staff"
-    READ_ONLY = "read-only"
+from database.models.base import Base
+from database.types import Plain, PrimaryKey
 
 
 class LinkSource(StrEnum):
@@ -230,6 +177,36 @@ class StudyWord(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
 
 
+class StudySender(Base):
+    """An AE title that sent instances of a study: whose study it is follows from it. Writer: bridge.
+
+    Orthanc compares AE titles without regard to case, and so does ``ae_title_key``, in upper case.
+    """
+
+    __tablename__ = "study_sender"
+    __table_args__ = (Index(None, "ae_title_key", "last_received_at"),)
+
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
+    ae_title_key: Mapped[str] = mapped_column(Plain, primary_key=True)
+    ae_title: Mapped[str] = mapped_column(Plain)
+    """As it was spelled last."""
+    remote_ip: Mapped[str]
+    first_received_at: Mapped[datetime]
+    last_received_at: Mapped[datetime]
+
+
+class StudyFacility(Base):
+    """A study belongs to a facility, and why; two hospitals may send the same study. Writer: bridge."""
+
+    __tablename__ = "study_facility"
+    __table_args__ = (Index(None, "facility_id", "study_id"),)
+
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
+    facility_id: Mapped[int] = mapped_column(ForeignKey("facility.id"), primary_key=True)
+    source: Mapped[LinkSource] = mapped_column(primary_key=True)
+    linked_at: Mapped[datetime]
+
+
 class SyncProblem(Base):
     """A resource of Orthanc that couldn't be read or kept as it is, and why. Writer: bridge.
 
@@ -249,50 +226,3 @@ class SyncProblem(Base):
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     attempt_count: Mapped[int] = mapped_column(default=1)
-
-
-class Facility(Base):
-    """A hospital or practice whose studies are read here. Writer: webapp."""
-
-    __tablename__ = "facility"
-
-    id: Mapped[PrimaryKey]
-    name: Mapped[str]
-    code: Mapped[str] = mapped_column(Plain, unique=True)
-
-
-class StudyFacility(Base):
-    """A study belongs to a facility, and why; two hospitals may send the same study. Writer: bridge."""
-
-    __tablename__ = "study_facility"
-    __table_args__ = (Index(None, "facility_id", "study_id"),)
-
-    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
-    facility_id: Mapped[int] = mapped_column(ForeignKey("facility.id"), primary_key=True)
-    source: Mapped[LinkSource] = mapped_column(primary_key=True)
-    linked_at: Mapped[datetime]
-
-
-class User(Base):
-    """A person who signs in. Writer: webapp."""
-
-    __tablename__ = "user"
-
-    id: Mapped[PrimaryKey]
-    username: Mapped[str] = mapped_column(Plain, unique=True)
-    """Lower case: people are not asked to remember which letters they capitalised."""
-    password_hash: Mapped[str]
-    role: Mapped[Role]
-    is_active: Mapped[bool] = mapped_column(default=True)
-    session_epoch: Mapped[int] = mapped_column(default=0)
-    """Raised at sign-out: sessions of an earlier epoch are void."""
-    created_at: Mapped[datetime]
-
-
-class UserFacility(Base):
-    """The facilities whose studies a member of a facility's staff may see. Writer: webapp."""
-
-    __tablename__ = "user_facility"
-
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
-    facility_id: Mapped[int] = mapped_column(ForeignKey("facility.id"), primary_key=True)
