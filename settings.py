@@ -12,6 +12,9 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+SecretName = Literal["orthanc_password", "secret_key", "admin_password", "encryption_key"]
+PROBE_AE_TITLE = "NOCTIS_PROBE"
+"""The AE title of our own checks (launcher, doctor); the bridge registers it."""
 
 
 def _check_ae_title(value: str) -> str:
@@ -70,6 +73,13 @@ class Settings(BaseSettings):
     behind_https: bool = Field(
         False, description="`true` when a proxy serves the pages over HTTPS: secure cookies, HSTS"
     )
+    encryption_key: str = Field(
+        "", description="Encrypts stored passwords of peers; generated into the data folder when empty"
+    )
+    unknown_senders: Literal["strict", "open"] = Field(
+        "strict",
+        description="What AE titles that no facility has may do: `strict` nothing, `open` C-ECHO and C-STORE",
+    )
     stable_seconds: Annotated[int, Field(ge=1, le=86400)] = Field(
         60, description="A study counts as *arrived* when nothing came for this many seconds"
     )
@@ -101,7 +111,7 @@ class Settings(BaseSettings):
     def secrets_dir(self) -> Path:
         return self.data_dir / "secrets"
 
-    def secret(self, name: Literal["orthanc_password", "secret_key", "admin_password"]) -> str:
+    def secret(self, name: SecretName) -> str:
         """The variable's value, else what the launcher generated into ``secrets/`` of the data folder.
 
         Raises SettingsError when there is neither.

@@ -18,6 +18,10 @@ class OrthancRefused(Exception):  # noqa: N818 - named by what to do: report
         self.details = details
 
 
+class RemoteNodeFailed(OrthancRefused):
+    """Report: Orthanc is well, the node that it was to reach isn't; ``details`` say how."""
+
+
 class FeedRewound(Exception):  # noqa: N818 - named by what to do: sweep
     """Sweep: this isn't the change feed that we followed: Orthanc was restored or replaced."""
 

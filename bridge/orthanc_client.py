@@ -14,15 +14,19 @@ import httpx
 import orjson
 from pyorthanc import Orthanc
 
-from bridge.errors import OrthancRefused, OrthancUnavailable
+from bridge.errors import OrthancRefused, OrthancUnavailable, RemoteNodeFailed
 
 _CONNECT_SECONDS = 5.0
+ECHO_SECONDS = 5
+"""How long a node may take to answer a C-ECHO."""
 # Orthanc closes idle connections after one second; we do so first, or a request meets a closed one.
 _KEEPALIVE_SECONDS = 0.8
 # What a closed keep-alive connection looks like: nothing was done, the call may be repeated.
 _CONNECTION_LOST = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _HEADER_SECONDS = 10.0  # Orthanc reads the whole file for it: a huge one must not hold up the rest
 _BULKY = ["PixelData", "EncapsulatedDocument", "WaveformSequence", "PerFrameFunctionalGroupsSequence"]
+# Orthanc's 500 for what went wrong at the other end: "network protocol", and a peer's HTTP status
+_REMOTE_FAILED = {9, 2005}
 _DICOM_FILE = 1  # Orthanc's FileContentType_Dicom
 _INSTANCE_CONTENT = ["MainDicomTags", "Metadata", "Attachments", "Parent"]
 
@@ -187,6 +191,53 @@ class OrthancClient:
         url = f"{self._url}/instances/{orthanc_id}/modify"
         return self._call(lambda: self._api.post(url, json=request, timeout=_HEADER_SECONDS)).content
 
+    # Whom Orthanc knows. Its "modalities" are application entities here; names are Orthanc's ids of entries.
+
+    def modalities(self) -> dict[str, dict[str, Any]]:
+        """All entries with Orthanc's own fields (``AET``, ``Host``, ``Port``, ``AllowEcho``, …)."""
+        return cast("dict[str, dict[str, Any]]", self._json(self._api.get_modalities, {"expand": ""}))
+
+    def put_modality(self, name: str, entry: dict[str, Any]) -> None:
+        """Orthanc checks next to nothing of it: empty, overlong and double AE titles get 200."""
+        self._put(f"modalities/{name}", entry)
+
+    def delete_modality(self, name: str) -> None:
+        self._call(self._api.delete_modalities_id, name)
+
+    def peers(self) -> dict[str, dict[str, Any]]:
+        """All other Orthancs; passwords are null."""
+        return cast("dict[str, dict[str, Any]]", self._json(self._api.get_peers, {"expand": ""}))
+
+    def put_peer(self, name: str, entry: dict[str, Any]) -> None:
+        self._put(f"peers/{name}", entry)
+
+    def delete_peer(self, name: str) -> None:
+        self._call(self._api.delete_peers_id, name)
+
+    def echo(
+        self, ae_title: str, host: str, port: int, *, local_ae_title: str = "", uses_tls: bool = False
+    ) -> None:
+        """A C-ECHO from Orthanc to a node, registered or not. Raises RemoteNodeFailed."""
+        entry: dict[str, Any] = {
+            "AET": ae_title,
+            "Host": host,
+            "Port": port,
+            "Timeout": ECHO_SECONDS,
+            "UseDicomTls": uses_tls,
+        }
+        if local_ae_title:
+            entry["LocalAet"] = local_ae_title
+        url = f"{self._url}/tools/dicom-echo"
+        self._call(lambda: self._api.post(url, json=entry, timeout=ECHO_SECONDS + _CONNECT_SECONDS))
+
+    def peer_system(self, name: str) -> dict[str, Any]:
+        """What a registered peer says of itself. Raises RemoteNodeFailed when it doesn't answer."""
+        return cast("dict[str, Any]", self._json(self._api.get_peers_id_system, name))
+
+    def _put(self, path: str, entry: dict[str, Any]) -> None:
+        # pyorthanc's own methods accept no more fields than the Orthanc that it was generated from
+        self._call(lambda: self._api.put(f"{self._url}/{path}", json=entry))
+
     # Pictures and documents, for people
 
     def rendered(self, orthanc_id: str, frame: int, options: dict[str, str]) -> Picture:
@@ -268,9 +319,11 @@ def _refusal(response: httpx.Response) -> Exception:
         return OrthancRefused(response.status_code, "user name or password not accepted")
     try:
         answer = response.json()
-        return OrthancRefused(response.status_code, str(answer.get("Details") or answer.get("Message") or ""))
+        details = str(answer.get("Details") or answer.get("Message") or "")
+        is_remote = answer.get("OrthancStatus") in _REMOTE_FAILED
     except (ValueError, AttributeError):
         return OrthancRefused(response.status_code, response.reason_phrase)
+    return (RemoteNodeFailed if is_remote else OrthancRefused)(response.status_code, details)
 
 
 def _resource(row: dict[str, Any]) -> Resource:

@@ -5,13 +5,17 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from launch.errors import LaunchError
-from settings import Settings
+from settings import SecretName, Settings
 
-SecretName = Literal["orthanc_password", "secret_key", "admin_password"]
-_SECRET_BYTES: dict[SecretName, int] = {"orthanc_password": 24, "secret_key": 32, "admin_password": 12}
+_SECRET_BYTES: dict[SecretName, int] = {
+    "orthanc_password": 24,
+    "secret_key": 32,
+    "admin_password": 12,
+    "encryption_key": 32,
+}
 
 
 @dataclass(frozen=True)
