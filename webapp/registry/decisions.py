@@ -1,0 +1,125 @@
+"""How a decision gets into the database: one transaction looks and writes, again when a race was lost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from database.models import ApplicationEntity, Base, Facility
+from database.session import Database
+from settings import PROBE_AE_TITLE
+from webapp.registry import ae_titles
+from webapp.registry.fields import HIGHEST_PORT, RegistryError
+
+FIRST_PORT = 11113
+# Each round somebody wins: more rounds than a webapp has threads that could add at the same moment.
+_ATTEMPTS = 200
+_DEADLOCK = "40P01"
+
+Result = TypeVar("Result")
+Row = TypeVar("Row", bound=Base)
+
+
+def decide(database: Database, work: Callable[[Session], Result]) -> Result:
+    """Do ``work`` in a write transaction, and again whenever somebody else took what it had chosen.
+
+    The database's constraints find that out, so ``work`` has to look at the database each time. Raises
+    RegistryError.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            with database.write() as session:
+                return work(session)
+        except DBAPIError as error:
+            if not _has_lost_a_race(error):
+                raise
+            lost = error
+    raise RegistryError("", "Too many others are adding at this moment. Please try again.") from lost
+
+
+def _has_lost_a_race(error: DBAPIError) -> bool:
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") == _DEADLOCK
+
+
+@dataclass
+class Taken:
+    """What can't be generated any more: the retired ones have theirs for ever."""
+
+    titles: set[str]
+    ports: set[int]
+    codes: set[str]
+
+    def next_port(self) -> int:
+        """The lowest that nobody has. Raises RegistryError."""
+        for port in range(FIRST_PORT, HIGHEST_PORT + 1):
+            if port not in self.ports:
+                return port
+        raise RegistryError("port", "All ports that could be generated are in use: enter one.")
+
+
+def load_taken(session: Session, own_ae_title: str) -> Taken:
+    entities = session.execute(select(ApplicationEntity.ae_title_key, ApplicationEntity.port)).all()
+    return Taken(
+        titles={title for title, _ in entities} | _ours(own_ae_title),
+        ports={port for _, port in entities},
+        codes=set(session.scalars(select(Facility.code))),
+    )
+
+
+def require_free_title(
+    session: Session, title: str, own_ae_title: str, *, besides: int | None = None
+) -> None:
+    """Raises RegistryError, which says who has it. ``besides`` is the entity that may have it."""
+    key = ae_titles.key_of(title)
+    if key in _ours(own_ae_title):
+        raise RegistryError("ae_title", f"{title} is our own AE title: give the node another one.")
+    query = (
+        select(ApplicationEntity.id, ApplicationEntity.retired_at, Facility.name, Facility.code)
+        .join(Facility, Facility.id == ApplicationEntity.facility_id)
+        .where(ApplicationEntity.ae_title_key == key)
+    )
+    owner = session.execute(query).one_or_none()
+    if owner is None or owner.id == besides:
+        return
+    facility = f"{owner.name} ({owner.code})"
+    if owner.retired_at is not None:
+        raise RegistryError(
+            "ae_title",
+            f"{title} was an AE title of {facility} and is retired. AE titles are never given twice, since "
+            "old studies carry them: re-activate it there, or choose another.",
+        )
+    raise RegistryError("ae_title", f"{title} is already an AE title of {facility}: choose another.")
+
+
+def require_free_code(session: Session, code: str, *, besides: int | None = None) -> None:
+    """Raises RegistryError, which says who has it. ``besides`` is the facility that may have it."""
+    owner = session.scalar(select(Facility).where(Facility.code == code))
+    if owner is not None and owner.id != besides:
+        retired = ", which is retired" if owner.retired_at is not None else ""
+        raise RegistryError("code", f"{code} is already the code of {owner.name}{retired}: choose another.")
+
+
+def find(session: Session, model: type[Row], row_id: int) -> Row:
+    """Raises RegistryError when there is no such row."""
+    row = session.get(model, row_id)
+    if row is None:
+        raise RegistryError("", "This is not there (any more): reload the page.")
+    return row
+
+
+def require_active(facility: Facility) -> None:
+    """Raises RegistryError."""
+    if facility.retired_at is not None:
+        raise RegistryError("facility_id", f"{facility.name} is retired: re-activate the facility first.")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _ours(own_ae_title: str) -> set[str]:
+    return {ae_titles.key_of(own_ae_title), PROBE_AE_TITLE}
