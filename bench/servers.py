@@ -105,6 +105,7 @@ def bridge(source: Orthanc, database_url: str, command: str = "run") -> Iterator
                 "NOCTIS_ORTHANC_URL": source.url,
                 "NOCTIS_ORTHANC_USERNAME": source.username,
                 "NOCTIS_ORTHANC_PASSWORD": source.password,
+                "NOCTIS_ENCRYPTION_KEY": "of the benchmarks",
                 "NOCTIS_LOG_LEVEL": "warning",
             },
         )

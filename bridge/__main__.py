@@ -15,11 +15,13 @@ from datetime import timedelta
 import click
 from sqlalchemy.exc import DBAPIError
 
+from bridge.decisions import Decisions
 from bridge.doctor import examine
 from bridge.errors import CursorMoved, OrthancRefused, OrthancUnavailable
 from bridge.feed import load_feed, request_sweep
 from bridge.loop import Worker, run
 from bridge.orthanc_client import OrthancClient
+from bridge.registrations import Registrar
 from bridge.status import read_status
 from database.migrate import NotMigratedError, check_schema
 from database.session import Database, make_engine
@@ -38,10 +40,14 @@ class Bridge:
         self.client = OrthancClient(
             settings.orthanc_api_url, settings.orthanc_username, settings.secret("orthanc_password")
         )
+        self._encryption_key = settings.secret("encryption_key")
 
     def worker(self) -> Worker:
         check_schema(self.database.engine)
-        return Worker(self.database, self.client, timedelta(seconds=self.settings.sweep_interval))
+        registrar = Registrar(self.database, self.client, self._encryption_key, self.settings.dicom_port)
+        decisions = Decisions(self.database, registrar)
+        interval = timedelta(seconds=self.settings.sweep_interval)
+        return Worker(self.database, self.client, interval, decisions)
 
 
 @click.group()

@@ -19,9 +19,8 @@ from bridge.feed import load_feed
 from bridge.orthanc_client import OrthancClient
 from database.migrate import schema_versions
 from database.session import Database
-from settings import Settings
+from settings import PROBE_AE_TITLE, Settings
 
-_PROBE_AE_TITLE = "NOCTIS_PROBE"
 _SUCCESS = 0x0000
 _SEE_ORTHANCS_LOG = "See log/orthanc.log in the data folder."
 _LITTLE_SPACE, _FAR_TOO_LITTLE_SPACE = 5 * 2**30, 2**29
@@ -190,7 +189,7 @@ def _check_dicom_port(settings: Settings) -> Check:
         )
     advice = "Another program may use the port: stop it, or choose another with NOCTIS_DICOM_PORT."
     try:
-        status = scu.echo("127.0.0.1", port, _PROBE_AE_TITLE, settings.ae_title)
+        status = scu.echo("127.0.0.1", port, PROBE_AE_TITLE, settings.ae_title)
     except scu.AssociationError as error:
         return Check("C-ECHO", is_ok=False, finding=str(error), advice=advice)
     if status != _SUCCESS:
@@ -203,7 +202,7 @@ def _check_store(settings: Settings, client: OrthancClient) -> Check:
     dataset = _test_object()
     try:
         port, called = settings.dicom_port, settings.ae_title
-        status = scu.store([dataset], "127.0.0.1", port, _PROBE_AE_TITLE, called)[0]
+        status = scu.store([dataset], "127.0.0.1", port, PROBE_AE_TITLE, called)[0]
         stored = client.lookup(dataset.StudyInstanceUID)
         for orthanc_id in stored:
             client.delete_study(orthanc_id)

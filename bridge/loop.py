@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 
 from bridge.changes import Batch
+from bridge.decisions import Decisions
 from bridge.errors import CursorMoved, OrthancRefused, OrthancUnavailable
 from bridge.feed import load_feed
 from bridge.leader import Leadership
@@ -31,10 +32,17 @@ _LONGEST_WAIT_SECONDS = 30.0
 class Worker:
     """One bridge's work on one feed, a tick at a time."""
 
-    def __init__(self, database: Database, client: OrthancClient, sweep_interval: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        client: OrthancClient,
+        sweep_interval: timedelta,
+        decisions: Decisions | None = None,
+    ) -> None:
         self._database = database
         self._client = client
         self._sync = FeedSync(database, client)
+        self._decisions = decisions
         self._schedule = SweepSchedule(database, client, sweep_interval)
         self._leadership: Leadership | None = None
         self._sweep: Sweep | None = None
@@ -64,7 +72,8 @@ class Worker:
         if not self.lead():
             return _STANDBY_SECONDS
         batch = self._step()
-        if not batch.is_done:
+        has_more = self._decisions is not None and self._decisions.step(self._sync.row.id)
+        if not batch.is_done or has_more:
             return 0.0
         if self._sweep is None and self._schedule.is_due():
             self._begin_sweep()
@@ -75,8 +84,13 @@ class Worker:
         return self._interval
 
     def drain(self) -> int:
-        """Follow the feed to its end, and sweep if it can't have told all; answers the count of changes."""
+        """Follow the feed to its end, carry out decisions, and sweep if the feed can't have told all.
+
+        Answers the count of changes.
+        """
         count = self._follow_to_end()
+        while self._decisions is not None and self._decisions.step(self._sync.row.id):
+            pass
         if self._schedule.is_requested():
             self.sweep()
         return count

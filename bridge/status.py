@@ -12,6 +12,7 @@ from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.feed import load_feed
 from bridge.orthanc_client import OrthancClient
 from database.models import Instance, Series, Study, SyncProblem
+from database.registrations import count_registrations
 from database.session import Database
 
 
@@ -23,6 +24,8 @@ class Status:
     series: int
     instances: int
     problems: int
+    registrations: dict[str, int]
+    """How many application entities and peers Orthanc knows as decided, by state."""
     lag_changes: int | None
     lag_seconds: float | None
     """Age of the oldest change not yet in the database, by Orthanc's clock; 0 when there is none."""
@@ -48,6 +51,7 @@ class Status:
             f"Last poll    {polled}",
             f"Last sweep   {self.swept_at or 'never'}",
             f"Problems     {self.problems}",
+            f"Registered   {', '.join(f'{count} {state}' for state, count in self.registrations.items())}",
         ]
 
 
@@ -61,6 +65,7 @@ def read_status(database: Database, client: OrthancClient) -> Status:
             studies=_live(session, Study),
             series=_live(session, Series),
             instances=_live(session, Instance),
+            registrations=count_registrations(session, feed.id),
             problems=session.scalar(select(func.count()).select_from(SyncProblem)) or 0,
             lag_changes=lag_changes,
             lag_seconds=lag_seconds,

@@ -17,6 +17,7 @@ from bridge.dicom_values import Attributes
 from bridge.errors import BadResource
 from bridge.orthanc_client import Resource
 from bridge.rows import Row, instance_row, series_row, study_row
+from bridge.senders import note_senders
 from database.models import Base, Instance, ResourceLevel, Series, Study, StudyWord, SyncProblem
 from database.upsert import upsert
 from database.words import words_of
@@ -104,6 +105,7 @@ class StudyWriter:
             row["feed_id"] = self._feed_id
             row["series_id"] = series_ids[kept[row["orthanc_id"]]]
         self._upsert(Instance, rows, keep={"feed_id"})
+        note_senders(self._session, rows, self._now)
 
     def _rows(
         self,

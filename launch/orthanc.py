@@ -52,6 +52,8 @@ def configuration(
     options: dict[str, Any] = json.loads(_TEMPLATE.read_text())
     options |= {
         "DicomAet": settings.ae_title,
+        "DicomAlwaysAllowEcho": settings.unknown_senders == "open",
+        "DicomAlwaysAllowStore": settings.unknown_senders == "open",
         "DicomPort": settings.orthanc_dicom_listener,
         "HttpPort": settings.orthanc_http_port,
         "RegisteredUsers": {settings.orthanc_username: settings.secret("orthanc_password")},

@@ -14,11 +14,10 @@ from bridge import scu
 from database.models import Feed
 from database.session import Database
 from launch.folders import DataFolder
-from settings import Settings
+from settings import PROBE_AE_TITLE, Settings
 
 _SECONDS_PER_REQUEST = 5
 _PAUSE = 0.2
-_LAUNCHER_AE_TITLE = "NOCTIS-LAUNCH"
 
 
 class NotReady(Exception):  # noqa: N818 - a state, not an error
@@ -78,7 +77,7 @@ def ask_orthanc(settings: Settings) -> None:
 def ask_dicom(settings: Settings) -> None:
     """A C-ECHO through the port that modalities use."""
     try:
-        status = scu.echo("127.0.0.1", settings.dicom_port, _LAUNCHER_AE_TITLE, settings.ae_title)
+        status = scu.echo("127.0.0.1", settings.dicom_port, PROBE_AE_TITLE, settings.ae_title)
     except scu.AssociationError as error:
         raise NotReady(str(error)) from error
     if status != 0x0000:

@@ -75,6 +75,7 @@ def environment_for(orthanc: OrthancProcess, database_url: str, data_dir: Path) 
         "NOCTIS_DICOM_PORT": str(orthanc.dicom_port),
         "NOCTIS_ORTHANC_USERNAME": orthanc.username,
         "NOCTIS_ORTHANC_PASSWORD": orthanc.password,
+        "NOCTIS_ENCRYPTION_KEY": "a key of the tests",
     }
 
 

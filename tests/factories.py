@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from database.models import (
+    ApplicationEntity,
     Facility,
     Feed,
     Instance,
@@ -154,7 +155,7 @@ def _feed_id(session: Session) -> int:
 
 def create_facility(database: Database, name: str) -> Facility:
     with database.write() as session:
-        facility = Facility(name=name, code=f"facility-{next(_numbers)}")
+        facility = Facility(name=name, code=f"F{next(_numbers)}", created_at=LONG_AGO)
         session.add(facility)
     return facility
 
@@ -175,3 +176,20 @@ def create_member(
         session.flush()
         session.add_all(UserFacility(user_id=user.id, facility_id=one) for one in facilities)
     return user
+
+
+def create_application_entity(database: Database, facility_id: int, **values: Any) -> ApplicationEntity:
+    """A node of a facility that may echo and store; ``values`` are columns."""
+    number = next(_numbers)
+    ae_title = values.get("ae_title", f"NODE{number}")
+    defaults: dict[str, Any] = {
+        "facility_id": facility_id,
+        "ae_title": ae_title,
+        "ae_title_key": ae_title.upper(),
+        "port": 11113,
+        "created_at": LONG_AGO,
+    }
+    entity = ApplicationEntity(**{**defaults, **values})
+    with database.write() as session:
+        session.add(entity)
+    return entity

@@ -60,6 +60,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
                 "orthanc_http_port": orthanc.http_port,
                 "orthanc_password": orthanc.password,
                 "secret_key": "a key of the tests",
+                "encryption_key": "a key of the tests",
             }
         )
         upgrade(settings.sqlalchemy_url, settings.sqlalchemy_url)

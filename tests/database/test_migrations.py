@@ -1,5 +1,7 @@
 """Migrations on real databases of both kinds."""
 
+from datetime import UTC, datetime
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -34,7 +36,7 @@ def test_migrating_twice_changes_nothing(database_urls: tuple[str, str]) -> None
 
 def test_the_application_role_writes_rows(database: Database) -> None:
     with database.write() as session:
-        session.execute(insert(Facility).values(name="St. Anna", code="ANNA"))
+        session.execute(insert(Facility).values(name="St. Anna", code="ANNA", created_at=datetime.now(UTC)))
         session.execute(delete(Facility))
 
 

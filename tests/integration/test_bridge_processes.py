@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -164,7 +165,9 @@ def test_a_persons_save_during_a_catch_up_never_meets_a_locked_database(
     def save() -> None:
         while not done.is_set():
             with database.write() as session:
-                session.execute(insert(Facility).values(name="saved", code=f"F{len(saves)}"))
+                session.execute(
+                    insert(Facility).values(name="saved", code=f"F{len(saves)}", created_at=datetime.now(UTC))
+                )
             saves.append(1)
 
     with ThreadPoolExecutor(1) as pool:

@@ -41,7 +41,7 @@ def test_secrets_are_generated_once_and_for_the_owner_alone(settings: Settings, 
 
     folders.generate_secrets(settings, folder)
 
-    assert set(first) == {"orthanc_password", "secret_key", "admin_password"}
+    assert set(first) == {"orthanc_password", "secret_key", "admin_password", "encryption_key"}
     assert {path.name: path.read_text() for path in folder.secrets.iterdir()} == first
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.secrets.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.secrets.stat().st_mode) == 0o700
@@ -66,6 +66,15 @@ def test_orthanc_s_options_follow_the_settings(tmp_path: Path) -> None:
     assert (options["DicomAet"], options["DicomPort"], options["HttpPort"]) == ("X", 104, 8043)
     assert options["RegisteredUsers"] == {"noctis": "secret"}
     assert options["AuthenticationEnabled"] is True
+
+
+@pytest.mark.parametrize(("unknown_senders", "may"), [("strict", False), ("open", True)])
+def test_orthanc_turns_unknown_senders_away_unless_told_otherwise(
+    tmp_path: Path, unknown_senders: str, may: bool
+) -> None:
+    given = {"data_dir": tmp_path, "orthanc_password": "secret", "unknown_senders": unknown_senders}
+    options = orthanc_options(Settings.model_validate(given))
+    assert (options["DicomAlwaysAllowEcho"], options["DicomAlwaysAllowStore"]) == (may, may)
 
 
 def test_orthanc_answers_other_machines_only_in_a_container(settings: Settings) -> None:

@@ -30,6 +30,7 @@ def make_settings(tmp_path: Path, database_url: str = "", **values: object) -> S
         "orthanc_http_port": free_port(),
         "orthanc_password": "nobody's",
         "secret_key": "a key of the tests",
+        "encryption_key": "a key of the tests",
     }
     return Settings.model_validate({**defaults, **values})
 

@@ -1,0 +1,244 @@
+"""Facilities and their nodes on both databases: nothing collides, nothing is deleted, decisions are counted."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import func, select
+
+from database.models import ApplicationEntity, Facility
+from database.session import Database
+from settings import PROBE_AE_TITLE
+from webapp import registry
+from webapp.registry import EntityFields, FacilityFields, RegistryError
+
+US = "NOCTIS"
+
+
+def create(database: Database, name: str, entity: EntityFields | None = None, code: str = "") -> Facility:
+    return registry.create_facility(database, FacilityFields(name, code), entity or EntityFields(), US)
+
+
+def entity_of(database: Database, facility: Facility) -> ApplicationEntity:
+    query = select(ApplicationEntity).where(ApplicationEntity.facility_id == facility.id)
+    with database.read() as session:
+        return session.scalars(query).one()
+
+
+def reload(database: Database, entity: ApplicationEntity) -> ApplicationEntity:
+    with database.read() as session:
+        return session.get_one(ApplicationEntity, entity.id)
+
+
+def test_a_name_is_enough(database: Database) -> None:
+    proposed = registry.propose(database, "Hospital 1", US)
+
+    facility = create(database, "Hospital 1")
+
+    entity = entity_of(database, facility)
+    assert (facility.code, entity.ae_title, entity.port) == ("HOSPITAL-1", "HOSPITAL1", 11113)
+    assert proposed == ("HOSPITAL1", 11113)
+    assert entity.has_generated_port
+    assert (entity.may_echo, entity.may_store) == (True, True)
+    assert (entity.may_find, entity.may_move, entity.may_get) == (False, False, False)
+
+
+def test_fifty_at_once_get_fifty_different_titles_ports_and_codes(database: Database) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        facilities = list(pool.map(lambda _: create(database, "Hospital"), range(50)))
+
+    with database.read() as session:
+        entities = session.scalars(select(ApplicationEntity)).all()
+    assert len({facility.code for facility in facilities}) == 50
+    assert len({entity.ae_title_key for entity in entities}) == 50
+    assert {entity.port for entity in entities} == set(range(11113, 11163))
+
+
+def test_of_fifty_with_the_same_given_title_one_wins_and_the_others_are_told(database: Database) -> None:
+    def attempt(number: int) -> str:
+        try:
+            create(database, f"Hospital {number}", EntityFields(ae_title="CT1"))
+        except RegistryError as error:
+            return str(error)
+        return "won"
+
+    with ThreadPoolExecutor(50) as pool:
+        outcomes = list(pool.map(attempt, range(50)))
+
+    assert outcomes.count("won") == 1
+    assert all("CT1 is already an AE title of Hospital" in one for one in outcomes if one != "won")
+    with database.read() as session:
+        assert session.scalar(select(func.count(Facility.id))) == 1
+
+
+def test_a_facility_may_begin_without_a_node(database: Database) -> None:
+    facility = registry.create_facility(database, FacilityFields("Hospital"), None, US)
+
+    first = registry.add_entity(database, facility.id, EntityFields(), US)
+    second = registry.add_entity(database, facility.id, EntityFields(ae_title="MR 1"), US)
+
+    assert [first.ae_title, second.ae_title] == ["HOSPITAL", "MR 1"]
+    assert [first.port, second.port] == [11113, 11114]
+
+
+def test_generated_ports_avoid_those_that_people_gave(database: Database) -> None:
+    create(database, "A", EntityFields(port=11113))
+    create(database, "B", EntityFields(port=11115))
+
+    ports = [entity_of(database, create(database, name)).port for name in ("C", "D")]
+
+    assert ports == [11114, 11116]
+
+
+def test_ports_that_people_give_may_repeat(database: Database) -> None:
+    entities = [
+        entity_of(database, create(database, name, EntityFields(port=104, host=f"{name}.example.org")))
+        for name in ("A", "B")
+    ]
+
+    assert [entity.port for entity in entities] == [104, 104]
+    assert not any(entity.has_generated_port for entity in entities)
+
+
+def test_titles_are_unique_without_regard_to_case_and_it_is_said_who_has_it(database: Database) -> None:
+    create(database, "East", EntityFields(ae_title="ct1"))
+
+    with pytest.raises(RegistryError, match=r"CT1 is already an AE title of East \(EAST\)") as caught:
+        create(database, "West", EntityFields(ae_title="CT1"))
+
+    assert caught.value.field == "ae_title"
+
+
+def test_retired_titles_and_ports_are_never_given_again(database: Database) -> None:
+    registry.retire_facility(database, create(database, "East").id)
+
+    again = entity_of(database, create(database, "East"))
+
+    assert (again.ae_title, again.port) == ("EAST2", 11114)
+    with pytest.raises(RegistryError, match=r"was an AE title of East \(EAST\) and is retired"):
+        create(database, "West", EntityFields(ae_title="EAST"))
+
+
+@pytest.mark.parametrize("title", ["noctis", PROBE_AE_TITLE])
+def test_our_own_titles_are_no_node_s(database: Database, title: str) -> None:
+    with pytest.raises(RegistryError, match="is our own AE title"):
+        create(database, "East", EntityFields(ae_title=title))
+
+
+def test_our_own_title_is_not_proposed(database: Database) -> None:
+    assert registry.propose(database, "East", "east") == ("EAST2", 11113)
+
+
+def test_a_given_code_is_unique(database: Database) -> None:
+    create(database, "East", code="e1")
+
+    with pytest.raises(RegistryError, match="E1 is already the code of East") as caught:
+        create(database, "West", code="E1")
+
+    assert caught.value.field == "code"
+
+
+def test_what_is_refused_leaves_nothing_behind(database: Database) -> None:
+    with pytest.raises(RegistryError, match="backslash"):
+        create(database, "East", EntityFields(ae_title="A\\B"))
+
+    with database.read() as session:
+        assert session.scalars(select(Facility)).all() == []
+
+
+def test_a_changed_facility_keeps_its_code_unless_another_is_given(database: Database) -> None:
+    facility = create(database, "East")
+
+    renamed = registry.change_facility(database, facility.id, FacilityFields("West", silent_hours=24))
+    assert (renamed.name, renamed.code, renamed.silent_hours) == ("West", "EAST", 24)
+
+    assert registry.change_facility(database, facility.id, FacilityFields("West", "w")).code == "W"
+
+
+def test_a_change_that_leaves_the_port_keeps_it_generated(database: Database) -> None:
+    entity = entity_of(database, create(database, "East"))
+
+    changed = registry.change_entity(database, entity.id, EntityFields(host="ct.example.org"), US)
+    assert (changed.ae_title, changed.port, changed.has_generated_port) == ("EAST", 11113, True)
+    assert (changed.revision, changed.link_revision) == (2, 1)
+
+    own = registry.change_entity(database, entity.id, EntityFields(port=104), US)
+    assert (own.port, own.has_generated_port, own.host) == (104, False, "")
+
+
+def test_a_node_that_moves_or_is_renamed_takes_its_studies_along(database: Database) -> None:
+    east, west = create(database, "East"), create(database, "West")
+    entity = entity_of(database, east)
+
+    moved = registry.change_entity(database, entity.id, EntityFields(), US, facility_id=west.id)
+    assert (moved.facility_id, moved.revision, moved.link_revision) == (west.id, 2, 2)
+
+    renamed = registry.change_entity(database, entity.id, EntityFields(ae_title="CT9"), US)
+    assert (renamed.facility_id, renamed.ae_title_key, renamed.link_revision) == (west.id, "CT9", 3)
+
+    respelled = registry.change_entity(database, entity.id, EntityFields(ae_title="ct9"), US)
+    assert (respelled.ae_title, respelled.ae_title_key, respelled.link_revision) == ("ct9", "CT9", 3)
+
+
+def test_a_retired_facility_comes_back_with_what_retired_with_it(database: Database) -> None:
+    facility = create(database, "East")
+    stays_retired = registry.add_entity(database, facility.id, EntityFields(), US)
+    registry.retire_entity(database, stays_retired.id)
+    comes_back = registry.add_entity(database, facility.id, EntityFields(), US)
+
+    registry.retire_facility(database, facility.id)
+    retired = reload(database, comes_back)
+    with pytest.raises(RegistryError, match="East is retired: re-activate the facility first"):
+        registry.reactivate_entity(database, comes_back.id)
+    with pytest.raises(RegistryError, match="East is retired"):
+        registry.add_entity(database, facility.id, EntityFields(), US)
+    registry.reactivate_facility(database, facility.id)
+
+    assert (retired.retired_at is None, retired.revision) == (False, 2)
+    assert (reload(database, comes_back).retired_at, reload(database, comes_back).revision) == (None, 3)
+    assert reload(database, stays_retired).retired_at is not None
+    registry.reactivate_entity(database, stays_retired.id)
+    assert reload(database, stays_retired).retired_at is None
+
+
+def test_retiring_twice_decides_nothing_new(database: Database) -> None:
+    entity = entity_of(database, create(database, "East"))
+
+    registry.retire_entity(database, entity.id)
+    once = reload(database, entity)
+    registry.retire_entity(database, entity.id)
+
+    twice = reload(database, entity)
+    assert (once.revision, once.retired_at) == (twice.revision, twice.retired_at)
+
+
+def test_a_push_is_a_decision_and_an_echo_is_none(database: Database) -> None:
+    entity = entity_of(database, create(database, "East"))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    registry.push_entity(database, entity.id)
+    registry.note_echo(database, entity.id, "answered in 12 ms", True, at)
+
+    noted = reload(database, entity)
+    assert noted.revision == 2
+    assert (noted.echo_finding, noted.is_echo_ok, noted.echoed_at) == ("answered in 12 ms", True, at)
+
+
+def test_logos_are_pictures(database: Database) -> None:
+    facility = create(database, "East")
+
+    registry.set_logo(database, facility.id, b"\x89PNG\r\n\x1a\n rest")
+    for logo, reason in [(b"<svg/>", "PNG or JPEG"), (b"\xff\xd8\xff" + bytes(1_000_000), "too large")]:
+        with pytest.raises(RegistryError, match=reason):
+            registry.set_logo(database, facility.id, logo)
+
+    with database.read() as session:
+        assert session.get_one(Facility, facility.id).logo == b"\x89PNG\r\n\x1a\n rest"
+    registry.set_logo(database, facility.id, None)
+    with database.read() as session:
+        assert session.get_one(Facility, facility.id).logo is None
+
+
+def test_what_is_gone_is_said_in_words(database: Database) -> None:
+    with pytest.raises(RegistryError, match="not there"):
+        registry.push_entity(database, 4711)
