@@ -1,4 +1,4 @@
-"""Facilities and their nodes on both databases: nothing collides, nothing is deleted, decisions are counted."""
+"""Facilities and their nodes on both databases: nothing collides, nothing is deleted."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
