@@ -15,6 +15,7 @@ from webapp.registry.entities import (
 )
 from webapp.registry.facilities import (
     change_facility,
+    check_logo,
     create_facility,
     propose,
     reactivate_facility,
@@ -45,6 +46,7 @@ __all__ = [
     "change_entity",
     "change_facility",
     "change_peer",
+    "check_logo",
     "create_facility",
     "link_study",
     "note_echo",

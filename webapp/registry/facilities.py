@@ -54,12 +54,17 @@ def change_facility(database: Database, facility_id: int, fields: FacilityFields
 
 def set_logo(database: Database, facility_id: int, logo: bytes | None) -> None:
     """PNG or JPEG; None removes it. Raises RegistryError."""
+    check_logo(logo)
+    with database.write() as session:
+        find(session, Facility, facility_id).logo = logo
+
+
+def check_logo(logo: bytes | None) -> None:
+    """Before the facility that it is for is there. Raises RegistryError."""
     if logo is not None and not logo.startswith(_LOGO_BEGINNINGS):
         raise RegistryError("logo", "The logo must be a PNG or JPEG file.")
     if logo is not None and len(logo) > LARGEST_LOGO:
         raise RegistryError("logo", f"The logo is too large: at most {LARGEST_LOGO // 1000} kB.")
-    with database.write() as session:
-        find(session, Facility, facility_id).logo = logo
 
 
 def retire_facility(database: Database, facility_id: int) -> None:
