@@ -11,7 +11,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge import scu
-from database.models import Feed
+from bridge.feed import FEED_NAME
+from database.models import Feed, RegistrationState
+from database.registrations import count_registrations
 from database.session import Database
 from launch.folders import DataFolder
 from settings import PROBE_AE_TITLE, Settings
@@ -44,6 +46,11 @@ def checks(settings: Settings, database: Database, folder: DataFolder, since: da
         Check("the web pages", folder.log / "webapp.log", lambda: ask_webapp(settings)),
     ]
     return ours if settings.orthanc_url else orthanc + ours
+
+
+def registrations(database: Database, folder: DataFolder) -> Check:
+    """For the demo: Orthanc lets nobody in whom it doesn't know."""
+    return Check("the bridge", folder.log / "bridge.log", lambda: ask_registrations(database))
 
 
 def wait_for(checks: Sequence[Check], seconds: float) -> list[tuple[Check, str]]:
@@ -93,6 +100,16 @@ def ask_bridge(database: Database, since: datetime) -> None:
         raise NotReady("the reporting database doesn't answer") from error
     if polled_at is None or polled_at < since - timedelta(seconds=1):
         raise NotReady("it has not read Orthanc's changes yet")
+
+
+def ask_registrations(database: Database) -> None:
+    """Orthanc knows all that administrators decided."""
+    with database.read() as session:
+        feed_id = session.scalars(select(Feed.id).where(Feed.name == FEED_NAME)).one()
+        counts = count_registrations(session, feed_id)
+    waiting = sum(counts.values()) - counts[RegistrationState.REGISTERED]
+    if waiting:
+        raise NotReady(f"{waiting} of the facilities' nodes are not registered in Orthanc yet")
 
 
 def ask_webapp(settings: Settings) -> None:
