@@ -45,7 +45,7 @@ def foreign(**values: Any) -> ForeignRegistration:
 
 
 def test_a_drift_is_taken_over_as_our_own_decision(database: Database, entity: ApplicationEntity) -> None:
-    drift = {
+    drift: dict[str, list[Any]] = {
         "Port": [11113, 104],
         "AET": ["EAST", "EAST_CT"],
         "AllowFind": [True, False],
