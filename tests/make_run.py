@@ -15,8 +15,10 @@ from typing import Any, Self
 
 import psutil
 
+from database.session import Database, make_engine
 from tests.orthanc_process import free_port
 from tests.waiting import wait_until
+from webapp import registry
 
 ROOT = Path(__file__).parents[1]
 _SECONDS_TO_START = 120.0
@@ -147,6 +149,14 @@ class Noctis:
         )
         answer: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
         return answer
+
+    def register(self, facility: str, ae_title: str) -> None:
+        """Add a facility with one node as an administrator does; returns when Orthanc knows it."""
+        engine = make_engine(f"sqlite:///{self.data_dir / 'noctis.sqlite'}")
+        fields = registry.EntityFields(ae_title=ae_title)
+        registry.create_facility(Database(engine), registry.FacilityFields(facility), fields, "NOCTIS")
+        engine.dispose()
+        wait_until(lambda: self.status()["registrations"]["registered"] == 1, "the registration")
 
     def _clean_up(self) -> None:
         # Children after their parent would be restarted by it

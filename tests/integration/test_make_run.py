@@ -46,9 +46,17 @@ def test_no_secret_is_on_a_command_line_or_readable_by_others(tmp_path: Path) ->
         secrets = [path.read_text().strip() for path in (tmp_path / "var" / "secrets").iterdir()]
         lines = [command_line(process) for process in noctis.everything]
 
-        assert len(secrets) == 3
+        assert len(secrets) == 4
         assert not [secret for secret in secrets if any(secret in line for line in lines)]
         assert not [path for path in (tmp_path / "var").rglob("*") if is_open_to_others(path)]
+
+
+def test_nobody_gets_in_before_an_administrator_added_their_facility(tmp_path: Path) -> None:
+    with Noctis(tmp_path / "var") as noctis:
+        with pytest.raises(scu.AssociationError, match="rejects"):
+            scu.echo("127.0.0.1", noctis.dicom_port, "ANNA_CT", "NOCTIS")
+        noctis.register("St. Anna", "ANNA_CT")
+        assert scu.echo("127.0.0.1", noctis.dicom_port, "ANNA_CT", "NOCTIS") == 0
 
 
 def test_each_process_that_is_killed_comes_back_alone(tmp_path: Path) -> None:
@@ -162,6 +170,7 @@ def programs_without(noctis: Noctis, killed: psutil.Process) -> dict[str, psutil
 
 
 def send_a_study(noctis: Noctis) -> None:
+    noctis.register("St. Anna", "DEMO_CT")
     statuses = scu.store(make_study(), "127.0.0.1", noctis.dicom_port, "DEMO_CT", "NOCTIS")
     assert set(statuses) == {0}
 
