@@ -1,6 +1,7 @@
-"""``flask --app webapp …``: accounts from the command line."""
+"""``flask --app webapp …``: accounts and facilities from the command line."""
 
 import sys
+from typing import BinaryIO
 
 import click
 from flask import Flask
@@ -8,12 +9,15 @@ from flask.cli import with_appcontext
 
 from database.models import Role
 from webapp.accounts import AccountError, create_user, reset_password
-from webapp.services import current_database
+from webapp.facility_files import export_facilities, import_facilities
+from webapp.registry import RegistryError
+from webapp.services import current_database, current_services
 
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(create_user_command)
     app.cli.add_command(set_password_command)
+    app.cli.add_command(facilities_group)
 
 
 _password_from_stdin = click.option(
@@ -48,6 +52,39 @@ def set_password_command(username: str, *, password_stdin: bool) -> None:
     except AccountError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{user.username} has a new password.")
+
+
+@click.group("facilities")
+def facilities_group() -> None:
+    """Import and export facilities as CSV."""
+
+
+@facilities_group.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@with_appcontext
+def import_facilities_command(file: BinaryIO, *, dry_run: bool) -> None:
+    """Create and update facilities from CSV ("-": standard input): all of it or, on errors, nothing."""
+    own_ae_title = current_services().settings.ae_title
+    try:
+        report = import_facilities(current_database(), file.read(), own_ae_title, is_dry_run=dry_run)
+    except RegistryError as error:
+        raise click.ClickException(str(error)) from error
+    for line in report.lines:
+        click.echo(line)
+    for problem in report.problems:
+        click.echo(problem, err=True)
+    if report.problems:
+        raise click.ClickException("Nothing was changed: correct these and import the whole file again.")
+    would = "would be " if dry_run else ""
+    click.echo(f"{report.change_count} of {len(report.lines)} lines {would}changed.")
+
+
+@facilities_group.command("export")
+@with_appcontext
+def export_facilities_command() -> None:
+    """Write all active facilities to standard output as CSV, which can be imported again."""
+    click.echo(export_facilities(current_database()).encode(), nl=False)
 
 
 def _read_password(*, from_stdin: bool) -> str:

@@ -1,0 +1,349 @@
+"""Import and export of facilities: said line by line, all or nothing, and back again unchanged."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from database.migrate import upgrade
+from database.models import ApplicationEntity, Facility
+from database.session import Database, make_engine
+from webapp import registry
+from webapp.facility_files import Report, export_facilities, import_facilities
+from webapp.registry import EntityFields, FacilityFields
+
+US = "NOCTIS"
+
+
+@pytest.fixture
+def empty_database(tmp_path: Path) -> Iterator[Database]:
+    """Another one, on SQLite."""
+    url = f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"
+    upgrade(url, url)
+    engine = make_engine(url)
+    yield Database(engine)
+    engine.dispose()
+
+
+def load(database: Database, text: str, *, is_dry_run: bool = False) -> Report:
+    return import_facilities(database, text.encode(), US, is_dry_run=is_dry_run)
+
+
+def problems(database: Database, text: str | bytes) -> list[str]:
+    """What is said against a file; it must have changed nothing."""
+    before = export_facilities(database)
+    content = text.encode() if isinstance(text, str) else text
+    report = import_facilities(database, content, US, is_dry_run=False)
+    assert (report.lines, report.change_count) == ([], 0)
+    assert export_facilities(database) == before
+    return [str(problem) for problem in report.problems]
+
+
+def entities(database: Database) -> dict[str, ApplicationEntity]:
+    with database.read() as session:
+        return {one.ae_title: one for one in session.scalars(select(ApplicationEntity))}
+
+
+def facilities(database: Database) -> dict[str, Facility]:
+    with database.read() as session:
+        return {one.code: one for one in session.scalars(select(Facility))}
+
+
+def test_a_name_is_enough_and_the_rest_is_generated(database: Database) -> None:
+    report = load(database, "name\nKlinik Süd\nHospital 1\n")
+
+    klinik, hospital = report.lines
+    assert klinik == (
+        "line 2: new facility Klinik Süd (code KLINIK-SUD); "
+        "new AE title KLINIK_SUD (generated), port 11113 (generated)"
+    )
+    assert hospital.endswith("new AE title HOSPITAL1 (generated), port 11114 (generated)")
+    assert [one.has_generated_port for one in entities(database).values()] == [True, True]
+
+
+def test_importing_the_same_file_again_changes_nothing(database: Database) -> None:
+    text = "name,ae_title\nKlinik Süd,\nHospital 1,CT1\nHospital 1,\n"
+    load(database, text)
+
+    report = load(database, text)
+
+    assert report.lines == ["line 2: unchanged", "line 3: unchanged", "line 4: unchanged"]
+    assert report.change_count == 0
+
+
+def test_a_dry_run_says_what_an_import_then_does(database: Database) -> None:
+    text = "name,port\nEast,104\nWest,\n"
+
+    foreseen = load(database, text, is_dry_run=True)
+    assert facilities(database) == {}
+
+    assert load(database, text) == foreseen
+    assert set(facilities(database)) == {"EAST", "WEST"}
+
+
+def test_all_columns_are_read(database: Database) -> None:
+    load(
+        database,
+        "name,code,ae_title,host,port,description,local_ae_title,uses_tls,may_echo,may_store,may_find,"
+        "may_move,may_get,address,time_zone,contact,letterhead,silent_hours\n"
+        'East,E1,ct 1,ct.example.org,104,CT on 2,NOCTIS2,yes,no,no,x,1,TRUE,"Street 1\nTown",'
+        "Europe/Zurich,me@example.org,Dr. East,24\n",
+    )
+
+    facility, entity = facilities(database)["E1"], entities(database)["ct 1"]
+    assert (facility.name, facility.address) == ("East", "Street 1\nTown")
+    assert (facility.time_zone, facility.silent_hours) == ("Europe/Zurich", 24)
+    assert (facility.contact, facility.letterhead) == ("me@example.org", "Dr. East")
+    assert (entity.host, entity.port, entity.has_generated_port) == ("ct.example.org", 104, False)
+    assert (entity.description, entity.local_ae_title, entity.uses_tls) == ("CT on 2", "NOCTIS2", True)
+    assert (entity.may_echo, entity.may_store) == (False, False)
+    assert (entity.may_find, entity.may_move, entity.may_get) == (True, True, True)
+
+
+def test_changes_are_said_as_before_and_after(database: Database) -> None:
+    load(database, "name,code,ae_title,port,host,may_find\nEast,E1,CT1,104,a.example.org,no\n")
+
+    report = load(database, "name,code,ae_title,port,host,may_find\nEast 2,E1,CT1,11114,,yes\n")
+
+    assert report.lines == [
+        "line 2: name East → East 2; host a.example.org → (empty); port 104 → 11114; may_find no → yes"
+    ]
+    changed = entities(database)["CT1"]
+    assert (changed.port, changed.host, changed.may_find, changed.revision) == (11114, "", True, 2)
+
+
+def test_columns_that_a_file_lacks_stay_as_they_are(database: Database) -> None:
+    load(database, "name,code,ae_title,port,host,contact\nEast,E1,CT1,104,a.example.org,me\n")
+
+    assert load(database, "name,ae_title\nEast,CT1\n").lines == ["line 2: unchanged"]
+
+
+def test_rows_with_one_code_are_one_facility(database: Database) -> None:
+    load(database, "name,code,ae_title,contact\nEast,E1,CT1,\nEast,E1,MR1,me\nEast,,US1,\nWest,,XA1,\n")
+
+    assert {code: one.contact for code, one in facilities(database).items()} == {"E1": "me", "WEST": ""}
+    east = facilities(database)["E1"].id
+    assert [title for title, one in entities(database).items() if one.facility_id == east] == [
+        "CT1",
+        "MR1",
+        "US1",
+    ]
+
+
+def test_without_a_code_the_ae_title_finds_the_facility(database: Database) -> None:
+    load(database, "name,ae_title\nEast,CT1\n")
+
+    assert load(database, "name,ae_title\nEastern Hospital,ct1\n").lines == [
+        "line 2: name East → Eastern Hospital; ae_title CT1 → ct1"
+    ]
+    assert facilities(database)["EAST"].name == "Eastern Hospital"
+
+
+def test_another_row_of_a_known_facility_is_another_node(database: Database) -> None:
+    load(database, "name,ae_title\nEast,CT1\n")
+
+    report = load(database, "name,ae_title\nEast,CT1\nEast,\n")
+
+    assert report.lines == [
+        "line 2: unchanged",
+        "line 3: new AE title EAST (generated), port 11114 (generated)",
+    ]
+
+
+def test_nothing_is_generated_that_stands_further_down(database: Database) -> None:
+    load(database, "name,code,ae_title,port\nEast,,,\nWest,EAST,EAST,11113\n")
+
+    assert {one.ae_title: one.port for one in entities(database).values()} == {"EAST2": 11114, "EAST": 11113}
+    assert {code: one.name for code, one in facilities(database).items()} == {
+        "EAST-2": "East",
+        "EAST": "West",
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"name,code\r\nM\xc3\xbcller,M1\r\n",
+        b"\xef\xbb\xbfname,code\r\nM\xc3\xbcller,M1\r\n",
+        b'\xef\xbb\xbf"Name";"Code"\r\n"M\xc3\xbcller";"M1"\r\n',
+        b"sep=;\r\nname;code;ae title;;\r\nM\xc3\xbcller;M1;;;\r\n;;;;\r\n",
+        b"name\tcode\nM\xc3\xbcller\tM1",
+        b"\r\n NAME , Code\rM\xc3\xbcller,m1",
+    ],
+)
+def test_files_as_excel_and_people_write_them(database: Database, content: bytes) -> None:
+    report = import_facilities(database, content, US, is_dry_run=False)
+
+    assert report.problems == []
+    assert facilities(database)["M1"].name == "Müller"
+
+
+def test_every_bad_line_is_named_with_column_and_reason(database: Database) -> None:
+    load(database, "name,ae_title\nNorth,MR1\n")
+
+    said = problems(
+        database,
+        "name,code,ae_title,host,port,may_find,time_zone\n"
+        "East,E1,CT\\1,,,,\n"
+        "East,E1,CT2,a b,,,\n"
+        ",,CT3,,,,\n"
+        "West,W1,MR1,,,,\n"
+        "South,S1,,,70000,,\n"
+        "South,S1,,,x,,Europe/Nowhere\n"
+        "Good,G1,CT9,,,,\n"
+        "Good,G1,ct9,,,maybe,\n"
+        "Good,G 1,CT8,,,,\n",
+    )
+
+    assert [one.split(":")[0] for one in said] == [
+        "line 2, column ae_title",
+        "line 3, column host",
+        "line 4, column name",
+        "line 5, column ae_title",
+        "line 6, column port",
+        "line 7, column time_zone",
+        "line 7, column port",
+        "line 9, column ae_title",
+        "line 9, column may_find",
+        "line 10, column code",
+    ]
+    assert "already an AE title of North (NORTH)" in said[3]
+    assert "x is no whole number" in said[6]
+    assert "ct9 stands on line 8 already" in said[7]
+    assert "maybe means neither yes nor no" in said[8]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1: The file is empty"),
+        ("\n \n", "line 1: The file is empty"),
+        ("code\nE1\n", "line 1, column name: This column is missing"),
+        (
+            "name,nmae\nEast,x\n",
+            "line 1, column nmae: There is no such column. Known are: name, code, ae_title",
+        ),
+        ("name,name\nEast,East\n", "line 1, column name: This column is there twice"),
+        ("name\nEast, Street 1\n", "line 2: There are more cells than columns"),
+        ('name\nEast\n"We"st\n', "line 3: The quotes are not right"),
+        ('name\nEast\n"West\n\n', "line 3: The quotes are not right"),
+        ('sep=;\nname\n"We"st\n', "line 3: The quotes are not right"),
+        ('name,contact\n"East","a\nb"\n"W,"\n,x\n', "line 5, column name: Please enter a name"),
+        (b"name\nEast\nM\xfcller\n", "line 3: This is not UTF-8. In Excel, save it as “CSV UTF-8”"),
+        ("name\nEast\n".encode("utf-16"), "line 1: This is UTF-16"),
+        ("name\n" + "East\n" * 10_001, "line 10002: Too many lines"),
+        (b"name\n" + b"\n" * 5_000_000, "line 1: The file is too large"),
+        ("name\nEa\x00st\n", "line 2, column name: This contains a control character"),
+        (f"name\n{'x' * 200_000}\n", "line 2: The quotes are not right (field larger than field limit"),
+        ("name,contact\nEast,a\nEast,b\n", "line 3, column contact: Line 2 is the same facility"),
+        (
+            "name,code\nA,A1\nA,A2\nA,\n",
+            "line 4, column code: The file has this name with several codes (A1, A2)",
+        ),
+        (f"name,port\nEast,{'9' * 5000}\n", "line 2, column port: 9999"),
+        ("name,port\nEast,١٠٤\n", "line 2, column port: ١٠٤ is no whole number"),
+        ("name,ae_title\nEast,noctis\n", "line 2, column ae_title: noctis is our own AE title"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(database: Database, text: str | bytes, said: str) -> None:
+    assert [one for one in problems(database, text) if one.startswith(said)]
+
+
+def test_a_row_that_could_mean_several_is_asked_back(database: Database) -> None:
+    load(database, "name,code,ae_title\nEast,E1,CT1\nEast,E1,CT2\nWest,W1,CT3\nWest,W2,CT4\n")
+
+    assert problems(database, "name,code\nEast,E1\nWest,\n") == [
+        "line 2, column ae_title: Which node of this facility is meant? Give its AE title (CT1, CT2).",
+        "line 3, column code: Several facilities could be meant: give the code of one (W1, W2).",
+    ]
+
+
+def test_what_is_retired_is_not_changed_silently(database: Database) -> None:
+    load(database, "name,code,ae_title\nEast,E1,CT1\nWest,W1,CT2\n")
+    registry.retire_facility(database, facilities(database)["E1"].id)
+    registry.retire_entity(database, entities(database)["CT2"].id)
+
+    said = problems(database, "name,code,ae_title\nEast,E1,CT1\nWest,W1,CT2\n")
+
+    assert "East is retired: re-activate the facility first" in said[0]
+    assert "CT2 was an AE title of West (W1) and is retired" in said[1]
+
+
+def test_formulas_leave_as_text_and_come_back(database: Database) -> None:
+    registry.create_facility(
+        database,
+        FacilityFields("=HYPERLINK()", contact="'+41 44", letterhead="'quoted'"),
+        EntityFields(ae_title="-CT1", description="@SUM(A1)"),
+        US,
+    )
+
+    text = export_facilities(database)
+
+    for cell in ("'=HYPERLINK()", "''+41 44", "'-CT1", "'@SUM(A1)"):
+        assert f",{cell}," in f",{text.splitlines()[1]},"
+    assert load(database, text).lines == ["line 2: unchanged"]
+
+
+def test_a_facility_without_nodes_comes_back_unchanged(database: Database) -> None:
+    registry.create_facility(database, FacilityFields("East"), None, US)
+
+    assert load(database, export_facilities(database)).lines == ["line 2: unchanged"]
+    assert entities(database) == {}
+
+
+def test_an_export_can_be_imported_elsewhere(database: Database, empty_database: Database) -> None:
+    load(empty_database, "name,ae_title,contact\nEast,CT1,me\nEast,CT2,\nWest,,\n")
+    load(database, "name\nOther\n")
+
+    report = load(database, export_facilities(empty_database))
+
+    assert report.change_count == 3
+    assert {"CT1", "CT2", "WEST", "OTHER"} == set(entities(database))
+
+
+def run(app: Flask, *arguments: str) -> tuple[int, str, str]:
+    result = app.test_cli_runner().invoke(args=["facilities", *arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "facilities.csv"
+
+
+def test_the_commands_import_and_export(app: Flask, site_database: Database, file: Path) -> None:
+    file.write_text("name,ae_title\nKlinik Süd,CT1\n")
+
+    code, output, _ = run(app, "import", str(file), "--dry-run")
+    assert (code, facilities(site_database)) == (0, {})
+    assert output.splitlines() == [
+        "line 2: new facility Klinik Süd (code KLINIK-SUD); new AE title CT1, port 11113 (generated)",
+        "1 of 1 lines would be changed.",
+    ]
+
+    code, output, _ = run(app, "import", str(file))
+    assert (code, output.splitlines()[-1]) == (0, "1 of 1 lines changed.")
+
+    code, output, _ = run(app, "export")
+    assert code == 0
+    file.write_text(output)
+    assert output.splitlines()[1].startswith("Klinik Süd,KLINIK-SUD,CT1,,11113,")
+    assert run(app, "import", str(file))[1].splitlines() == ["line 2: unchanged", "0 of 1 lines changed."]
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_the_command_fails_on_a_bad_file(
+    app: Flask, site_database: Database, file: Path, options: list[str]
+) -> None:
+    file.write_text("name,port\nEast,104\nWest,x\n")
+
+    code, output, errors = run(app, "import", str(file), *options)
+
+    assert (code, output) == (1, "")
+    assert errors.splitlines() == [
+        "line 3, column port: x is no whole number.",
+        "Error: Nothing was changed: correct these and import the whole file again.",
+    ]
+    assert facilities(site_database) == {}
