@@ -15,9 +15,6 @@ class Group:
     cells: dict[str, str] = field(default_factory=dict)
     """About the facility itself, by column: from the first row that says something."""
 
-    def untitled(self) -> list[Row]:
-        return [row for row in self.rows if not row.cells.get("ae_title")]
-
 
 def group_rows(rows: Sequence[Row]) -> tuple[list[Group], list[Problem]]:
     """Rows with the same code, or without code the same name. What can't be grouped is a problem."""

@@ -16,6 +16,8 @@ from webapp.registry.entities import check_entity, fields_of, insert_entity, upd
 from webapp.registry.facilities import insert_facility, update_facility
 from webapp.registry.fields import check_facility
 
+_MOST_TOLD = 10
+
 
 class FacilityImport:
     """Goes on after a problem, to name them all; the caller then takes everything back."""
@@ -60,9 +62,11 @@ class FacilityImport:
             self._note(_row_to_blame(group, error.field), error)
             return
         nodes = [] if owner is None else _active_entities(self._session, facility)
+        named = {key_of(row.cells["ae_title"]) for row in group.rows if row.cells.get("ae_title")}
+        left = [node for node in nodes if node.ae_title_key not in named]
         for row in group.rows:
             try:
-                entity = self._entity_of(row, group, nodes)
+                entity = _node_of(row, nodes, left, len(group.rows) - len(named))
                 if entity is not None:
                     self._update_entity(row, entity)
                 elif owner is None or nodes or any(row.cells.get(column) for column in ENTITY_COLUMNS):
@@ -83,7 +87,7 @@ class FacilityImport:
             query = select(Facility).where(Facility.name == name, Facility.retired_at.is_(None))
             owners = self._session.scalars(query).all()
         if len(owners) > 1:
-            codes = ", ".join(sorted(owner.code for owner in owners))
+            codes = ", ".join(sorted(owner.code for owner in owners)[:_MOST_TOLD])
             raise RegistryError("code", f"Several facilities could be meant: give the code of one ({codes}).")
         return owners[0] if owners else None
 
@@ -101,22 +105,6 @@ class FacilityImport:
         if changes:
             self.told[group.rows[0].line] += changes
             update_facility(self._session, facility, after)
-
-    def _entity_of(
-        self, row: Row, group: Group, nodes: Sequence[ApplicationEntity]
-    ) -> ApplicationEntity | None:
-        """The node that the row means; None for a new one. Raises RegistryError when it may be several."""
-        title = row.cells.get("ae_title", "")
-        named = {key_of(one.cells.get("ae_title", "")) for one in group.rows}
-        if title:
-            return next((one for one in nodes if one.ae_title_key == key_of(title)), None)
-        left = [one for one in nodes if one.ae_title_key not in named]
-        if len(left) > 1 or (left and len(group.untitled()) > 1):
-            titles = ", ".join(one.ae_title for one in left)
-            raise RegistryError(
-                "ae_title", f"Which node of this facility is meant? Give its AE title ({titles})."
-            )
-        return left[0] if left else None
 
     def _insert_entity(self, row: Row, facility: Facility, taken: Taken) -> None:
         fields = entity_fields(row.cells, EntityFields())
@@ -148,6 +136,24 @@ def _reserve(taken: Taken, rows: Sequence[Row]) -> None:
 def _row_to_blame(group: Group, column: str) -> Row:
     """A facility's cells may stand in any of its rows."""
     return next((row for row in group.rows if row.cells.get(column)), group.rows[0])
+
+
+def _node_of(
+    row: Row, nodes: Sequence[ApplicationEntity], left: Sequence[ApplicationEntity], untitled_count: int
+) -> ApplicationEntity | None:
+    """The node that the row means; None for a new one. ``left`` are those that the file doesn't name.
+
+    Raises RegistryError when it may be several.
+    """
+    title = key_of(row.cells.get("ae_title", ""))
+    if title:
+        return next((node for node in nodes if node.ae_title_key == title), None)
+    if len(left) > 1 or (left and untitled_count > 1):
+        titles = ", ".join(node.ae_title for node in left[:_MOST_TOLD])
+        raise RegistryError(
+            "ae_title", f"Which node of this facility is meant? Give its AE title ({titles})."
+        )
+    return left[0] if left else None
 
 
 def _active_entities(session: Session, facility: Facility) -> Sequence[ApplicationEntity]:

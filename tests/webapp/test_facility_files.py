@@ -1,6 +1,7 @@
 """Import and export of facilities: said line by line, all or nothing, and back again unchanged."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -233,7 +234,7 @@ def test_every_bad_line_is_named_with_column_and_reason(database: Database) -> N
         ('name,contact\n"East","a\nb"\n"W,"\n,x\n', "line 5, column name: Please enter a name"),
         (b"name\nEast\nM\xfcller\n", "line 3: This is not UTF-8. In Excel, save it as “CSV UTF-8”"),
         ("name\nEast\n".encode("utf-16"), "line 1: This is UTF-16"),
-        ("name\n" + "East\n" * 10_001, "line 10002: Too many lines"),
+        ("name\n" + "East\n" * 5_001, "line 5002: Too many lines"),
         (b"name\n" + b"\n" * 5_000_000, "line 1: The file is too large"),
         ("name\nEa\x00st\n", "line 2, column name: This contains a control character"),
         (f"name\n{'x' * 200_000}\n", "line 2: The quotes are not right (field larger than field limit"),
@@ -301,6 +302,18 @@ def test_an_export_can_be_imported_elsewhere(database: Database, empty_database:
 
     assert report.change_count == 3
     assert {"CT1", "CT2", "WEST", "OTHER"} == set(entities(database))
+
+
+def test_imports_at_the_same_moment_wait_for_each_other(database: Database) -> None:
+    names = [f"Hospital {number}" for number in range(20)]
+    files = ["\n".join(["name", *order]) for order in (names, names[::-1])] * 2
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda text: load(database, text), files))
+
+    assert sorted(report.change_count for report in reports) == [0] * 3 + [20]
+    assert {one.name for one in facilities(database).values()} == set(names)
+    assert len(entities(database)) == 20
 
 
 def run(app: Flask, *arguments: str) -> tuple[int, str, str]:

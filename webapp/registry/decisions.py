@@ -52,13 +52,15 @@ class Taken:
     titles: set[str]
     ports: set[int]
     codes: set[str]
+    _port: int = FIRST_PORT
 
     def next_port(self) -> int:
         """The lowest that nobody has. Raises RegistryError."""
-        for port in range(FIRST_PORT, HIGHEST_PORT + 1):
-            if port not in self.ports:
-                return port
-        raise RegistryError("port", "All ports that could be generated are in use: enter one.")
+        while self._port in self.ports:
+            self._port += 1
+        if self._port > HIGHEST_PORT:
+            raise RegistryError("port", "All ports that could be generated are in use: enter one.")
+        return self._port
 
 
 def load_taken(session: Session, own_ae_title: str) -> Taken:
