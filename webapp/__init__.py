@@ -8,17 +8,38 @@ from werkzeug.routing import IntegerConverter, Map
 
 from settings import Settings, load_settings
 from webapp import (
+    application_entities,
     commands,
     errors,
+    facilities,
+    facility_exchange,
     health,
+    peers,
     pictures,
     presentation,
     security,
     services,
     sessions,
     studies,
+    study_links,
+    unknown_senders,
     users,
     worklist,
+)
+
+_FEATURES = (
+    health,
+    sessions,
+    worklist,
+    studies,
+    pictures,
+    users,
+    facilities,
+    application_entities,
+    peers,
+    unknown_senders,
+    facility_exchange,
+    study_links,
 )
 
 
@@ -42,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     presentation.init_app(app)
     commands.init_app(app)
-    for feature in (health, sessions, worklist, studies, pictures, users):
+    for feature in _FEATURES:
         app.register_blueprint(feature.blueprint)
 
     @app.context_processor

@@ -17,6 +17,7 @@ from webapp.reading_order import numbers_first, uid_key
 from webapp.services import current_database, current_services
 from webapp.sessions import current_user
 from webapp.sop_classes import Kind, kind, sop_class_name, transfer_syntax_name
+from webapp.study_links import load_links
 from webapp.visibility import get_visible_study, visible_studies
 
 blueprint = Blueprint("studies", __name__, url_prefix="/studies/<id:study_id>")
@@ -73,9 +74,11 @@ def show(study_id: int) -> str:
             .group_by(Facility.id, Facility.name)
             .order_by(func.min(StudyFacility.linked_at))
         ).all()
+        links = load_links(session, study.id, current_user())
     return render_template(
         "studies/study.html",
         study=study,
+        links=links,
         cards=_cards(series, groups),
         arrivals=_arrivals(groups),
         byte_count=sum(group.byte_count for group in groups),

@@ -1,0 +1,74 @@
+"""Asks Orthanc to reach a node or a peer, while a person waits.
+
+That the clinic can't be reached never looks like trouble of our own archive, nor the other way round.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from bridge.errors import OrthancRefused, OrthancUnavailable
+from bridge.orthanc_client import ECHO_SECONDS, OrthancClient
+from webapp.connection_words import Node, node_words, peer_words
+from webapp.services import current_orthanc
+
+_UNTESTED = "not tested: our own image archive (Orthanc) doesn't answer. This says nothing about them"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    outcome: Literal["ok", "failed", "untested"]
+    """*untested*: nothing is known, as our own archive didn't answer."""
+    text: str
+
+
+def try_node(node: Node, *, local_ae_title: str, uses_tls: bool) -> Finding:
+    """A C-ECHO from Orthanc."""
+    try:
+        with current_orthanc() as orthanc:
+            return _echo(orthanc, node, local_ae_title, uses_tls=uses_tls)
+    except OrthancUnavailable:
+        return Finding("untested", _UNTESTED)
+
+
+def try_peer(name: str) -> Finding:
+    """``name`` is Orthanc's id of the peer."""
+    try:
+        with current_orthanc() as orthanc:
+            return _ask_peer(orthanc, name)
+    except OrthancUnavailable:
+        return Finding("untested", _UNTESTED)
+
+
+def _echo(orthanc: OrthancClient, node: Node, local_ae_title: str, *, uses_tls: bool) -> Finding:
+    began = time.monotonic()
+    try:
+        orthanc.echo(node.ae_title, node.host, node.port, local_ae_title=local_ae_title, uses_tls=uses_tls)
+    except OrthancRefused as refusal:
+        return Finding("failed", node_words(refusal.details, node, ECHO_SECONDS))
+    except OrthancUnavailable:
+        return _if_orthanc_is_well(orthanc, f"no answer in time from {node.host}:{node.port}")
+    return Finding("ok", f"answered in {_milliseconds(began)} ms")
+
+
+def _ask_peer(orthanc: OrthancClient, name: str) -> Finding:
+    began = time.monotonic()
+    try:
+        version = str(orthanc.peer_system(name).get("Version", ""))
+    except OrthancRefused as refusal:
+        return Finding("failed", peer_words(refusal.details))
+    except OrthancUnavailable:
+        return _if_orthanc_is_well(orthanc, "no answer in time, or it says that it is unavailable")
+    if not version:
+        return Finding("failed", "not an Orthanc: it answers, but doesn't say its version")
+    return Finding("ok", f"answered in {_milliseconds(began)} ms: Orthanc {version}")
+
+
+def _if_orthanc_is_well(orthanc: OrthancClient, text: str) -> Finding:
+    """A slow look-up of a name, or a peer's own 503, is no trouble of ours. Raises OrthancUnavailable."""
+    orthanc.system()
+    return Finding("failed", text)
+
+
+def _milliseconds(began: float) -> int:
+    return max(1, round((time.monotonic() - began) * 1000))

@@ -1,0 +1,345 @@
+"""What pages show of facilities: their nodes and peers, how far Orthanc knows them, what they sent and when.
+
+Queries only, a constant number for a page however many facilities there are.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from database.models import (
+    ApplicationEntity,
+    Facility,
+    Feed,
+    ForeignRegistration,
+    Instance,
+    LinkRun,
+    Peer,
+    Registration,
+    RegistrationKind,
+    RegistrationState,
+    Series,
+    Study,
+    StudySender,
+)
+from database.registrations import Target, registrations_of, state_of
+
+FEED_NAME = "orthanc"
+"""The bridge's own feed; its registrations are those of the Orthanc that stands behind these pages."""
+RECENTLY = timedelta(hours=24)
+MOST_SENDERS = 200
+# The bridge notes every five seconds that it has heard Orthanc.
+_SILENCE = timedelta(seconds=30)
+_WORDS_OF_ORTHANC = {
+    "AET": "AE title",
+    "Host": "host",
+    "Port": "port",
+    "LocalAet": "our AE title",
+    "UseDicomTls": "TLS",
+    "Url": "address",
+    "Username": "user name",
+    "AllowEcho": "C-ECHO",
+    "AllowStore": "C-STORE",
+    "AllowFind": "C-FIND",
+    "AllowFindWorklist": "C-FIND for Modality Worklist",
+    "AllowMove": "C-MOVE",
+    "AllowGet": "C-GET",
+    "AllowNAction": "N-ACTION",
+    "AllowEventReport": "N-EVENT-REPORT",
+}
+_ATTENTION = {RegistrationState.PENDING, RegistrationState.FAILED, RegistrationState.DRIFTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field of which Orthanc's list held something else; ``name`` in our words."""
+
+    name: str
+    ours: Any
+    theirs: Any
+
+
+@dataclass(slots=True)
+class TargetView:
+    """An application entity or a peer, and how far Orthanc knows it."""
+
+    target: Any
+    state: RegistrationState | None
+    registration: Registration | None
+    last_seen_at: datetime | None = None
+    recent_count: int = 0
+    link_run: LinkRun | None = None
+
+    @property
+    def drift(self) -> dict[str, list[Any]]:
+        """What the last drift was, by Orthanc's names, until the next decision."""
+        registration = self.registration
+        is_current = registration is not None and registration.applied_revision == self.target.revision
+        return registration.drift if registration is not None and is_current else {}
+
+    @property
+    def differences(self) -> list[Difference]:
+        return [
+            Difference(_WORDS_OF_ORTHANC.get(name, name), *values)
+            for name, values in sorted(self.drift.items())
+        ]
+
+    @property
+    def was_lost(self) -> bool:
+        """Orthanc's list had lost the whole entry: there is nothing of it to adopt."""
+        return any(one.theirs is None for one in self.differences)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether the studies that came already are where the latest decision wants them."""
+        run = self.link_run
+        return run is not None and run.done_at is not None and run.link_revision == self.target.link_revision
+
+
+@dataclass(slots=True)
+class FacilityView:
+    facility: Facility
+    entities: list[TargetView] = field(default_factory=list)
+    peers: list[TargetView] = field(default_factory=list)
+
+    @property
+    def last_seen_at(self) -> datetime | None:
+        return max((one.last_seen_at for one in self.entities if one.last_seen_at), default=None)
+
+    @property
+    def recent_count(self) -> int:
+        return sum(one.recent_count for one in self.entities)
+
+    @property
+    def is_silent(self) -> bool:
+        """Longer than its threshold; one that never sent counts from its creation."""
+        hours = self.facility.silent_hours
+        if hours is None or self.facility.retired_at is not None:
+            return False
+        heard_at = max(filter(None, (self.last_seen_at, self.facility.created_at)))
+        return datetime.now(UTC) - heard_at > timedelta(hours=hours)
+
+    @property
+    def needs_attention(self) -> bool:
+        """Silent, or not all of it in Orthanc as decided."""
+        return self.is_silent or any(one.state in _ATTENTION for one in [*self.entities, *self.peers])
+
+    def has_word(self, text: str) -> bool:
+        titles = (one.target.ae_title for one in self.entities)
+        values = (self.facility.name, self.facility.code, *titles)
+        return any(text.casefold() in value.casefold() for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeSilence:
+    """The bridge hasn't heard Orthanc for a while: decisions wait, and states may be out of date."""
+
+    since: datetime | None
+    """None: never since the database was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSender:
+    """An AE title that sent studies and belongs to no facility."""
+
+    ae_title: str
+    remote_ip: str
+    first_received_at: datetime
+    last_received_at: datetime
+    study_count: int
+    instance_count: int
+    """Of these studies, whoever sent them."""
+
+
+def load_silence(session: Session) -> BridgeSilence | None:
+    """None while the bridge follows Orthanc."""
+    polled_at = session.scalar(select(Feed.polled_at).where(Feed.name == FEED_NAME))
+    if polled_at is not None and datetime.now(UTC) - polled_at < _SILENCE:
+        return None
+    return BridgeSilence(polled_at)
+
+
+def list_facilities(session: Session) -> list[FacilityView]:
+    """All of them by name, retired ones included, with their nodes and peers."""
+    facilities = session.scalars(select(Facility).order_by(func.lower(Facility.name), Facility.id)).all()
+    return _views(session, facilities, None)
+
+
+def load_facility(session: Session, facility_id: int) -> FacilityView | None:
+    facility = session.get(Facility, facility_id)
+    return None if facility is None else _views(session, [facility], facility_id)[0]
+
+
+def load_target(session: Session, kind: RegistrationKind, target: Target) -> TargetView:
+    """With its state alone."""
+    registration = registrations_of(session, feed_id(session), kind).get(target.id)
+    return TargetView(target, state_of(target, registration), registration)
+
+
+def list_states(session: Session, facility_id: int | None) -> list[tuple[Any, ...]]:
+    """All that open pages follow, cheaply: states, reasons, drifts, tests, and how far studies are linked."""
+    feed = feed_id(session)
+    rows: list[tuple[Any, ...]] = []
+    for kind, model in _MODELS.items():
+        registrations = registrations_of(session, feed, kind)
+        for target in session.scalars(_of_facility(model, facility_id)):
+            one = registrations.get(target.id)
+            state = state_of(target, one)
+            facts = (one.reason, one.registered_at, one.drifted_at) if one else ()
+            rows.append((kind.value, target.id, state.value if state else "", *facts))
+    runs = select(LinkRun).order_by(LinkRun.application_entity_id)
+    if facility_id is not None:
+        own = select(ApplicationEntity.id).where(ApplicationEntity.facility_id == facility_id)
+        runs = runs.where(LinkRun.application_entity_id.in_(own))
+    rows.extend((one.application_entity_id, one.study_count, one.done_at) for one in session.scalars(runs))
+    return [*rows, (load_silence(session) is None,)]
+
+
+def list_foreign(session: Session) -> Sequence[ForeignRegistration]:
+    """Entries of Orthanc's lists that aren't ours, the alarming ones first."""
+    return session.scalars(
+        select(ForeignRegistration)
+        .where(ForeignRegistration.feed_id == feed_id(session))
+        .order_by(ForeignRegistration.is_alarming.desc(), ForeignRegistration.kind, ForeignRegistration.name)
+    ).all()
+
+
+def list_active_facilities(session: Session) -> Sequence[Facility]:
+    """To choose from."""
+    return session.scalars(
+        select(Facility).where(Facility.retired_at.is_(None)).order_by(func.lower(Facility.name), Facility.id)
+    ).all()
+
+
+def count_unknown_senders(session: Session) -> int:
+    return session.scalar(select(func.count(StudySender.ae_title_key.distinct())).where(_is_unknown())) or 0
+
+
+def list_unknown_senders(session: Session) -> list[UnknownSender]:
+    """Those heard last first, ``MOST_SENDERS`` at most."""
+    sums = (
+        select(
+            StudySender.ae_title_key,
+            func.min(StudySender.first_received_at).label("first_received_at"),
+            func.max(StudySender.last_received_at).label("last_received_at"),
+            func.count().label("study_count"),
+            func.sum(Study.instance_count).label("instance_count"),
+        )
+        .join(Study, Study.id == StudySender.study_id)
+        .where(_is_unknown())
+        .group_by(StudySender.ae_title_key)
+        .order_by(func.max(StudySender.last_received_at).desc(), StudySender.ae_title_key)
+        .limit(MOST_SENDERS)
+    )
+    rows = session.execute(sums).all()
+    heard_last = [(row.ae_title_key, row.last_received_at) for row in rows]
+    newest = session.scalars(
+        select(StudySender).where(
+            tuple_(StudySender.ae_title_key, StudySender.last_received_at).in_(heard_last)
+        )
+    )
+    senders = {one.ae_title_key: one for one in newest}
+    return [
+        UnknownSender(
+            senders[row.ae_title_key].ae_title,
+            senders[row.ae_title_key].remote_ip,
+            row.first_received_at,
+            row.last_received_at,
+            row.study_count,
+            int(row.instance_count),
+        )
+        for row in rows
+    ]
+
+
+def feed_id(session: Session) -> int:
+    """0, which no feed has, before the bridge has run for the first time."""
+    return session.scalar(select(Feed.id).where(Feed.name == FEED_NAME)) or 0
+
+
+_MODELS: dict[RegistrationKind, Any] = {
+    RegistrationKind.APPLICATION_ENTITY: ApplicationEntity,
+    RegistrationKind.PEER: Peer,
+}
+
+
+def _views(session: Session, facilities: Iterable[Facility], facility_id: int | None) -> list[FacilityView]:
+    feed = feed_id(session)
+    entities = _entity_views(session, feed, facility_id)
+    peers = _target_views(session, feed, RegistrationKind.PEER, facility_id)
+    return [FacilityView(one, entities[one.id], peers[one.id]) for one in facilities]
+
+
+def _entity_views(session: Session, feed: int, facility_id: int | None) -> dict[int, list[TargetView]]:
+    views = _target_views(session, feed, RegistrationKind.APPLICATION_ENTITY, facility_id)
+    seen = _last_seen(session, facility_id)
+    counts = _recent_counts(session, facility_id)
+    ids = _of_facility(ApplicationEntity, facility_id).with_only_columns(ApplicationEntity.id)
+    runs = session.scalars(select(LinkRun).where(LinkRun.application_entity_id.in_(ids.order_by(None))))
+    run_of = {run.application_entity_id: run for run in runs}
+    for view in (one for views_of_one in views.values() for one in views_of_one):
+        key = view.target.ae_title_key
+        view.last_seen_at, view.recent_count = seen.get(key), counts.get(key, 0)
+        view.link_run = run_of.get(view.target.id)
+    return views
+
+
+def _target_views(
+    session: Session, feed: int, kind: RegistrationKind, facility_id: int | None
+) -> dict[int, list[TargetView]]:
+    """By facility, the retired ones last."""
+    registrations = registrations_of(session, feed, kind)
+    views: dict[int, list[TargetView]] = defaultdict(list)
+    for target in session.scalars(_of_facility(_MODELS[kind], facility_id)):
+        registration = registrations.get(target.id)
+        views[target.facility_id].append(TargetView(target, state_of(target, registration), registration))
+    return views
+
+
+def _of_facility(model: Any, facility_id: int | None) -> Any:
+    query = select(model).order_by(model.retired_at.is_not(None), model.id)
+    return query if facility_id is None else query.where(model.facility_id == facility_id)
+
+
+def _last_seen(session: Session, facility_id: int | None) -> dict[str, datetime | None]:
+    """By AE title's key; one look at the end of an index for each."""
+    newest = (
+        select(func.max(StudySender.last_received_at))
+        .where(StudySender.ae_title_key == ApplicationEntity.ae_title_key)
+        .correlate(ApplicationEntity)
+        .scalar_subquery()
+    )
+    query = select(ApplicationEntity.ae_title_key, newest)
+    if facility_id is not None:
+        query = query.where(ApplicationEntity.facility_id == facility_id)
+    return dict(session.execute(query).tuples().all())
+
+
+def _recent_counts(session: Session, facility_id: int | None) -> dict[str, int]:
+    """Instances of the last 24 h, by AE title's key. Only studies that got some of late are looked into."""
+    cutoff = datetime.now(UTC) - RECENTLY
+    query = (
+        select(StudySender.ae_title_key, func.count(Instance.id))
+        .join(ApplicationEntity, ApplicationEntity.ae_title_key == StudySender.ae_title_key)
+        .join(Series, Series.study_id == StudySender.study_id)
+        .join(Instance, Instance.series_id == Series.id)
+        .where(
+            StudySender.last_received_at > cutoff,
+            Instance.received_at > cutoff,
+            Instance.deleted_at.is_(None),
+            func.upper(Instance.calling_ae_title) == StudySender.ae_title_key,
+        )
+        .group_by(StudySender.ae_title_key)
+    )
+    if facility_id is not None:
+        query = query.where(ApplicationEntity.facility_id == facility_id)
+    return dict(session.execute(query).tuples().all())
+
+
+def _is_unknown() -> ColumnElement[bool]:
+    return ~exists().where(ApplicationEntity.ae_title_key == StudySender.ae_title_key)
