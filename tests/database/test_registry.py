@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
-from database.models import ApplicationEntity, Facility
+from database.models import ApplicationEntity, Facility, StudySender
 from database.session import Database
 from settings import PROBE_AE_TITLE
+from tests.factories import LONG_AGO, create_study
 from webapp import registry
 from webapp.registry import EntityFields, FacilityFields, RegistryError
 
@@ -178,6 +179,41 @@ def test_a_node_that_moves_or_is_renamed_takes_its_studies_along(database: Datab
 
     respelled = registry.change_entity(database, entity.id, EntityFields(ae_title="ct9"), US)
     assert (respelled.ae_title, respelled.ae_title_key, respelled.link_revision) == ("ct9", "CT9", 3)
+
+
+def test_a_former_title_that_sent_studies_stays_behind_and_is_nobody_else_s(database: Database) -> None:
+    entity = entity_of(database, create(database, "East", EntityFields(ae_title="ct1")))
+    study = create_study(database)
+    with database.write() as session:
+        session.add(
+            StudySender(
+                study_id=study.id,
+                ae_title_key="CT1",
+                ae_title="CT1",
+                remote_ip="192.0.2.10",
+                first_received_at=LONG_AGO,
+                last_received_at=LONG_AGO,
+            )
+        )
+
+    registry.change_entity(database, entity.id, EntityFields(ae_title="CT2"), US)
+
+    with database.read() as session:
+        former = session.scalars(
+            select(ApplicationEntity).where(ApplicationEntity.ae_title_key == "CT1")
+        ).one()
+    assert (former.ae_title, former.facility_id, former.description) == ("ct1", entity.facility_id, "Now CT2")
+    assert (former.retired_at is None, former.has_generated_port) == (False, False)
+    with pytest.raises(RegistryError, match=r"CT1 was an AE title of East \(EAST\) and is retired"):
+        create(database, "West", EntityFields(ae_title="CT1"))
+
+
+def test_a_former_title_that_sent_nothing_is_free_again(database: Database) -> None:
+    entity = entity_of(database, create(database, "East", EntityFields(ae_title="TYPO")))
+
+    registry.change_entity(database, entity.id, EntityFields(ae_title="CT2"), US)
+
+    assert entity_of(database, create(database, "West", EntityFields(ae_title="TYPO"))).ae_title == "TYPO"
 
 
 def test_a_retired_facility_comes_back_with_what_retired_with_it(database: Database) -> None:

@@ -234,6 +234,7 @@ def test_every_bad_line_is_named_with_column_and_reason(database: Database) -> N
         ('name,contact\n"East","a\nb"\n"W,"\n,x\n', "line 5, column name: Please enter a name"),
         (b"name\nEast\nM\xfcller\n", "line 3: This is not UTF-8. In Excel, save it as “CSV UTF-8”"),
         ("name\nEast\n".encode("utf-16"), "line 1: This is UTF-16"),
+        ("sep=;\nname;port\nEast;x\n", "line 3, column port: x is no whole number"),
         ("name\n" + "East\n" * 5_001, "line 5002: Too many lines"),
         (b"name\n" + b"\n" * 5_000_000, "line 1: The file is too large"),
         ("name\nEa\x00st\n", "line 2, column name: This contains a control character"),
@@ -270,6 +271,7 @@ def test_what_is_retired_is_not_changed_silently(database: Database) -> None:
 
     assert "East is retired: re-activate the facility first" in said[0]
     assert "CT2 was an AE title of West (W1) and is retired" in said[1]
+    assert "East is retired" in problems(database, "name,code\nEastern,E1\n")[0]
 
 
 def test_formulas_leave_as_text_and_come_back(database: Database) -> None:

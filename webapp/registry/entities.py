@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from database.models import ApplicationEntity, Facility
+from database.models import ApplicationEntity, Facility, StudySender
 from database.session import Database
 from webapp.registry import ae_titles
 from webapp.registry.decisions import (
@@ -120,21 +121,27 @@ def update_entity(
     *,
     facility_id: int | None = None,
 ) -> ApplicationEntity:
-    """Inside a caller's transaction. Raises RegistryError."""
+    """Inside a caller's transaction. Raises RegistryError.
+
+    A former AE title that sent studies stays behind, retired: nobody else may take it, and them.
+    """
     checked = check_entity(fields)
     title = checked.ae_title or entity.ae_title
     require_free_title(session, title, own_ae_title, besides=entity.id)
     port = entity.port if checked.port is None else checked.port
-    before = (entity.facility_id, entity.ae_title_key)
+    former_title, former_key, former_facility = entity.ae_title, entity.ae_title_key, entity.facility_id
     if facility_id is not None and facility_id != entity.facility_id:
         require_active(find(session, Facility, facility_id))
         entity.facility_id = facility_id
     entity.has_generated_port = entity.has_generated_port and port == entity.port
     _fill(entity, replace(checked, ae_title=title, port=port))
     entity.revision += 1
-    if before != (entity.facility_id, entity.ae_title_key):
+    is_renamed = entity.ae_title_key != former_key
+    if is_renamed or entity.facility_id != former_facility:
         entity.link_revision += 1
     session.flush()
+    if is_renamed and _has_sent(session, former_key):
+        _keep_title(session, entity, former_title)
     return entity
 
 
@@ -149,6 +156,17 @@ def check_entity(fields: EntityFields) -> EntityFields:
         description=check_line(fields.description, "description", LONGEST_TEXT),
         local_ae_title=ae_titles.check(local, "local_ae_title") if local else "",
     )
+
+
+def _has_sent(session: Session, ae_title_key: str) -> bool:
+    return bool(session.scalar(select(exists().where(StudySender.ae_title_key == ae_title_key))))
+
+
+def _keep_title(session: Session, entity: ApplicationEntity, title: str) -> None:
+    former = ApplicationEntity(facility_id=entity.facility_id, created_at=now(), retired_at=now())
+    _fill(former, replace(fields_of(entity), ae_title=title, description=f"Now {entity.ae_title}"))
+    session.add(former)
+    session.flush()
 
 
 def _fill(entity: ApplicationEntity, fields: EntityFields) -> None:
