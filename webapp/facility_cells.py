@@ -12,6 +12,7 @@ _YES = frozenset({"yes", "y", "true", "1", "on", "x"})
 _NO = frozenset({"no", "n", "false", "0", "off"})
 _NUMBERS = frozenset({"port", "silent_hours"})
 _FLAGS = frozenset(one.name for one in fields(EntityFields) if isinstance(one.default, bool))
+_READING = ("may_find", "may_move", "may_get")
 # What an empty cell clears; elsewhere it means: as it is, or generated
 _CLEARABLE = frozenset(
     {"host", "description", "local_ae_title", "address", "contact", "letterhead", "silent_hours"}
@@ -42,6 +43,12 @@ def differences(before: FacilityFields | EntityFields, after: FacilityFields | E
     """``port 104 → 11114``, one a field that differs."""
     pairs = ((one.name, getattr(before, one.name), getattr(after, one.name)) for one in fields(before))
     return [f"{name} {_tell(old)} → {_tell(new)}" for name, old, new in pairs if old != new]
+
+
+def warnings(before: EntityFields, after: EntityFields) -> list[str]:
+    """What an administrator should know about operations that are granted anew."""
+    granted = [name for name in _READING if getattr(after, name) and not getattr(before, name)]
+    return [f"{', '.join(granted)}: this node can then read every hospital's studies"] if granted else []
 
 
 def _values(cells: Mapping[str, str], columns: Iterable[str]) -> dict[str, Any]:

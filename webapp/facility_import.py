@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from database.models import ApplicationEntity, Facility
-from webapp.facility_cells import LONGEST_NUMBER, differences, entity_fields, facility_fields
+from webapp.facility_cells import LONGEST_NUMBER, differences, entity_fields, facility_fields, warnings
 from webapp.facility_groups import Group, code_of, group_rows
 from webapp.facility_rows import COLUMNS, ENTITY_COLUMNS, Problem, Row
 from webapp.registry import EntityFields, FacilityFields, RegistryError
@@ -111,14 +111,17 @@ class FacilityImport:
         entity = insert_entity(self._session, taken, facility, fields, self._own_ae_title)
         title = "" if fields.ae_title else " (generated)"
         port = "" if fields.port is not None else " (generated)"
-        self.told[row.line].append(f"new AE title {entity.ae_title}{title}, port {entity.port}{port}")
+        self.told[row.line] += [
+            f"new AE title {entity.ae_title}{title}, port {entity.port}{port}",
+            *warnings(EntityFields(), fields),
+        ]
 
     def _update_entity(self, row: Row, entity: ApplicationEntity) -> None:
         before = fields_of(entity)
         after = check_entity(entity_fields(row.cells, before))
         changes = differences(before, after)
         if changes:
-            self.told[row.line] += changes
+            self.told[row.line] += [*changes, *warnings(before, after)]
             update_entity(self._session, entity, after, self._own_ae_title)
 
     def _note(self, row: Row, error: RegistryError) -> None:

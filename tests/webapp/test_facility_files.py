@@ -1,5 +1,6 @@
 """Import and export of facilities: said line by line, all or nothing, and back again unchanged."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from database.models import ApplicationEntity, Facility
 from database.session import Database, make_engine
 from webapp import registry
 from webapp.facility_files import Report, export_facilities, import_facilities
+from webapp.facility_rows import COLUMNS
 from webapp.registry import EntityFields, FacilityFields
 
 US = "NOCTIS"
@@ -108,11 +110,19 @@ def test_changes_are_said_as_before_and_after(database: Database) -> None:
 
     report = load(database, "name,code,ae_title,port,host,may_find\nEast 2,E1,CT1,11114,,yes\n")
 
-    assert report.lines == [
-        "line 2: name East → East 2; host a.example.org → (empty); port 104 → 11114; may_find no → yes"
-    ]
+    (line,) = report.lines
+    assert line == (
+        "line 2: name East → East 2; host a.example.org → (empty); port 104 → 11114; may_find no → yes; "
+        "may_find: this node can then read every hospital's studies"
+    )
     changed = entities(database)["CT1"]
     assert (changed.port, changed.host, changed.may_find, changed.revision) == (11114, "", True, 2)
+
+
+def test_a_new_node_that_may_read_everything_is_a_warning(database: Database) -> None:
+    report = load(database, "name,may_find,may_get,may_store\nEast,yes,yes,yes\n", is_dry_run=True)
+
+    assert report.lines[0].endswith("; may_find, may_get: this node can then read every hospital's studies")
 
 
 def test_columns_that_a_file_lacks_stay_as_they_are(database: Database) -> None:
@@ -362,3 +372,10 @@ def test_the_command_fails_on_a_bad_file(
         "Error: Nothing was changed: correct these and import the whole file again.",
     ]
     assert facilities(site_database) == {}
+
+
+def test_every_column_is_explained() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "facility-files.md").read_text()
+    table = "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(COLUMNS)
