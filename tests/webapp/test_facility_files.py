@@ -1,4 +1,4 @@
-"""Import and export of facilities: said line by line, all or nothing, and back again unchanged."""
+"""Import and export of facilities: said line by line, and back again unchanged."""
 
 import re
 from collections.abc import Iterator
@@ -6,18 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from flask import Flask
-from sqlalchemy import select
 
 from database.migrate import upgrade
-from database.models import ApplicationEntity, Facility
 from database.session import Database, make_engine
+from tests.facility_files import US, entities, facilities, load
 from webapp import registry
-from webapp.facility_files import Report, export_facilities, import_facilities
+from webapp.facility_files import export_facilities, import_facilities
 from webapp.facility_rows import COLUMNS
 from webapp.registry import EntityFields, FacilityFields
-
-US = "NOCTIS"
 
 
 @pytest.fixture
@@ -28,30 +24,6 @@ def empty_database(tmp_path: Path) -> Iterator[Database]:
     engine = make_engine(url)
     yield Database(engine)
     engine.dispose()
-
-
-def load(database: Database, text: str, *, is_dry_run: bool = False) -> Report:
-    return import_facilities(database, text.encode(), US, is_dry_run=is_dry_run)
-
-
-def problems(database: Database, text: str | bytes) -> list[str]:
-    """What is said against a file; it must have changed nothing."""
-    before = export_facilities(database)
-    content = text.encode() if isinstance(text, str) else text
-    report = import_facilities(database, content, US, is_dry_run=False)
-    assert (report.lines, report.change_count) == ([], 0)
-    assert export_facilities(database) == before
-    return [str(problem) for problem in report.problems]
-
-
-def entities(database: Database) -> dict[str, ApplicationEntity]:
-    with database.read() as session:
-        return {one.ae_title: one for one in session.scalars(select(ApplicationEntity))}
-
-
-def facilities(database: Database) -> dict[str, Facility]:
-    with database.read() as session:
-        return {one.code: one for one in session.scalars(select(Facility))}
 
 
 def test_a_name_is_enough_and_the_rest_is_generated(database: Database) -> None:
@@ -191,99 +163,6 @@ def test_files_as_excel_and_people_write_them(database: Database, content: bytes
     assert facilities(database)["M1"].name == "Müller"
 
 
-def test_every_bad_line_is_named_with_column_and_reason(database: Database) -> None:
-    load(database, "name,ae_title\nNorth,MR1\n")
-
-    said = problems(
-        database,
-        "name,code,ae_title,host,port,may_find,time_zone\n"
-        "East,E1,CT\\1,,,,\n"
-        "East,E1,CT2,a b,,,\n"
-        ",,CT3,,,,\n"
-        "West,W1,MR1,,,,\n"
-        "South,S1,,,70000,,\n"
-        "South,S1,,,x,,Europe/Nowhere\n"
-        "Good,G1,CT9,,,,\n"
-        "Good,G1,ct9,,,maybe,\n"
-        "Good,G 1,CT8,,,,\n",
-    )
-
-    assert [one.split(":")[0] for one in said] == [
-        "line 2, column ae_title",
-        "line 3, column host",
-        "line 4, column name",
-        "line 5, column ae_title",
-        "line 6, column port",
-        "line 7, column time_zone",
-        "line 7, column port",
-        "line 9, column ae_title",
-        "line 9, column may_find",
-        "line 10, column code",
-    ]
-    assert "already an AE title of North (NORTH)" in said[3]
-    assert "x is no whole number" in said[6]
-    assert "ct9 stands on line 8 already" in said[7]
-    assert "maybe means neither yes nor no" in said[8]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "line 1: The file is empty"),
-        ("\n \n", "line 1: The file is empty"),
-        ("code\nE1\n", "line 1, column name: This column is missing"),
-        (
-            "name,nmae\nEast,x\n",
-            "line 1, column nmae: There is no such column. Known are: name, code, ae_title",
-        ),
-        ("name,name\nEast,East\n", "line 1, column name: This column is there twice"),
-        ("name\nEast, Street 1\n", "line 2: There are more cells than columns"),
-        ('name\nEast\n"We"st\n', "line 3: The quotes are not right"),
-        ('name\nEast\n"West\n\n', "line 3: The quotes are not right"),
-        ('sep=;\nname\n"We"st\n', "line 3: The quotes are not right"),
-        ('name,contact\n"East","a\nb"\n"W,"\n,x\n', "line 5, column name: Please enter a name"),
-        (b"name\nEast\nM\xfcller\n", "line 3: This is not UTF-8. In Excel, save it as “CSV UTF-8”"),
-        ("name\nEast\n".encode("utf-16"), "line 1: This is UTF-16"),
-        ("sep=;\nname;port\nEast;x\n", "line 3, column port: x is no whole number"),
-        ("name\n" + "East\n" * 5_001, "line 5002: Too many lines"),
-        (b"name\n" + b"\n" * 5_000_000, "line 1: The file is too large"),
-        ("name\nEa\x00st\n", "line 2, column name: This contains a control character"),
-        (f"name\n{'x' * 200_000}\n", "line 2: The quotes are not right (field larger than field limit"),
-        ("name,contact\nEast,a\nEast,b\n", "line 3, column contact: Line 2 is the same facility"),
-        (
-            "name,code\nA,A1\nA,A2\nA,\n",
-            "line 4, column code: The file has this name with several codes (A1, A2)",
-        ),
-        (f"name,port\nEast,{'9' * 5000}\n", "line 2, column port: 9999"),
-        ("name,port\nEast,١٠٤\n", "line 2, column port: ١٠٤ is no whole number"),
-        ("name,ae_title\nEast,noctis\n", "line 2, column ae_title: noctis is our own AE title"),
-    ],
-)
-def test_a_file_that_cannot_be_used_says_why(database: Database, text: str | bytes, said: str) -> None:
-    assert [one for one in problems(database, text) if one.startswith(said)]
-
-
-def test_a_row_that_could_mean_several_is_asked_back(database: Database) -> None:
-    load(database, "name,code,ae_title\nEast,E1,CT1\nEast,E1,CT2\nWest,W1,CT3\nWest,W2,CT4\n")
-
-    assert problems(database, "name,code\nEast,E1\nWest,\n") == [
-        "line 2, column ae_title: Which node of this facility is meant? Give its AE title (CT1, CT2).",
-        "line 3, column code: Several facilities could be meant: give the code of one (W1, W2).",
-    ]
-
-
-def test_what_is_retired_is_not_changed_silently(database: Database) -> None:
-    load(database, "name,code,ae_title\nEast,E1,CT1\nWest,W1,CT2\n")
-    registry.retire_facility(database, facilities(database)["E1"].id)
-    registry.retire_entity(database, entities(database)["CT2"].id)
-
-    said = problems(database, "name,code,ae_title\nEast,E1,CT1\nWest,W1,CT2\n")
-
-    assert "East is retired: re-activate the facility first" in said[0]
-    assert "CT2 was an AE title of West (W1) and is retired" in said[1]
-    assert "East is retired" in problems(database, "name,code\nEastern,E1\n")[0]
-
-
 def test_formulas_leave_as_text_and_come_back(database: Database) -> None:
     registry.create_facility(
         database,
@@ -326,52 +205,6 @@ def test_imports_at_the_same_moment_wait_for_each_other(database: Database) -> N
     assert sorted(report.change_count for report in reports) == [0] * 3 + [20]
     assert {one.name for one in facilities(database).values()} == set(names)
     assert len(entities(database)) == 20
-
-
-def run(app: Flask, *arguments: str) -> tuple[int, str, str]:
-    result = app.test_cli_runner().invoke(args=["facilities", *arguments])
-    return result.exit_code, result.stdout, result.stderr
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "facilities.csv"
-
-
-def test_the_commands_import_and_export(app: Flask, site_database: Database, file: Path) -> None:
-    file.write_text("name,ae_title\nKlinik Süd,CT1\n")
-
-    code, output, _ = run(app, "import", str(file), "--dry-run")
-    assert (code, facilities(site_database)) == (0, {})
-    assert output.splitlines() == [
-        "line 2: new facility Klinik Süd (code KLINIK-SUD); new AE title CT1, port 11113 (generated)",
-        "1 of 1 lines would be changed.",
-    ]
-
-    code, output, _ = run(app, "import", str(file))
-    assert (code, output.splitlines()[-1]) == (0, "1 of 1 lines changed.")
-
-    code, output, _ = run(app, "export")
-    assert code == 0
-    file.write_text(output)
-    assert output.splitlines()[1].startswith("Klinik Süd,KLINIK-SUD,CT1,,11113,")
-    assert run(app, "import", str(file))[1].splitlines() == ["line 2: unchanged", "0 of 1 lines changed."]
-
-
-@pytest.mark.parametrize("options", [[], ["--dry-run"]])
-def test_the_command_fails_on_a_bad_file(
-    app: Flask, site_database: Database, file: Path, options: list[str]
-) -> None:
-    file.write_text("name,port\nEast,104\nWest,x\n")
-
-    code, output, errors = run(app, "import", str(file), *options)
-
-    assert (code, output) == (1, "")
-    assert errors.splitlines() == [
-        "line 3, column port: x is no whole number.",
-        "Error: Nothing was changed: correct these and import the whole file again.",
-    ]
-    assert facilities(site_database) == {}
 
 
 def test_every_column_is_explained() -> None:
