@@ -58,12 +58,14 @@ _PEER_WORDS = (
         "HTTPS isn't set up in our archive: Orthanc has no certificates to trust (HttpsCACertificates)",
     ),
     (("ssl", "tls", "certificate"), "its certificate isn't trusted, or it doesn't speak HTTPS"),
+    (("user name or password",), "it doesn't accept this user name and password"),
+    # Orthanc says so of 401, 404 and 503 alike
     (
-        ("user name or password", "unauthorized", "forbidden", "http status is not allowed"),
-        "it doesn't accept this user name and password",
+        ("http status is not allowed",),
+        "it doesn't accept this user name and password, or no Orthanc is at this address",
     ),
     (("receiving data", "server returned nothing"), "not an Orthanc: something else answers at this address"),
-    (("bad request", "not found"), "not an Orthanc: this address answers, but not as Orthanc does"),
+    (("bad request", "no json"), "not an Orthanc: this address answers, but not as Orthanc does"),
 )
 
 

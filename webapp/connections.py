@@ -5,14 +5,14 @@ That the clinic can't be reached never looks like trouble of our own archive, no
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.orthanc_client import ECHO_SECONDS, OrthancClient
 from webapp.connection_words import Node, node_words, peer_words
 from webapp.services import current_orthanc
 
-_UNTESTED = "not tested: our own image archive (Orthanc) doesn't answer. This says nothing about them"
+_UNTESTED = "not tested: our own image archive (Orthanc) doesn't answer us. This says nothing about them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def try_node(node: Node, *, local_ae_title: str, uses_tls: bool) -> Finding:
     try:
         with current_orthanc() as orthanc:
             return _echo(orthanc, node, local_ae_title, uses_tls=uses_tls)
-    except OrthancUnavailable:
+    except (OrthancUnavailable, OrthancRefused):
         return Finding("untested", _UNTESTED)
 
 
@@ -36,7 +36,7 @@ def try_peer(name: str) -> Finding:
     try:
         with current_orthanc() as orthanc:
             return _ask_peer(orthanc, name)
-    except OrthancUnavailable:
+    except (OrthancUnavailable, OrthancRefused):
         return Finding("untested", _UNTESTED)
 
 
@@ -45,7 +45,7 @@ def _echo(orthanc: OrthancClient, node: Node, local_ae_title: str, *, uses_tls: 
     try:
         orthanc.echo(node.ae_title, node.host, node.port, local_ae_title=local_ae_title, uses_tls=uses_tls)
     except OrthancRefused as refusal:
-        return Finding("failed", node_words(refusal.details, node, ECHO_SECONDS))
+        return _if_orthanc_is_well(orthanc, node_words(refusal.details, node, ECHO_SECONDS))
     except OrthancUnavailable:
         return _if_orthanc_is_well(orthanc, f"no answer in time from {node.host}:{node.port}")
     return Finding("ok", f"answered in {_milliseconds(began)} ms")
@@ -54,18 +54,21 @@ def _echo(orthanc: OrthancClient, node: Node, local_ae_title: str, *, uses_tls: 
 def _ask_peer(orthanc: OrthancClient, name: str) -> Finding:
     began = time.monotonic()
     try:
-        version = str(orthanc.peer_system(name).get("Version", ""))
+        system: Any = orthanc.peer_system(name)  # whatever JSON is there
     except OrthancRefused as refusal:
-        return Finding("failed", peer_words(refusal.details))
+        return _if_orthanc_is_well(orthanc, peer_words(refusal.details))
     except OrthancUnavailable:
         return _if_orthanc_is_well(orthanc, "no answer in time, or it says that it is unavailable")
-    if not version:
+    if not isinstance(system, dict) or "Version" not in system:
         return Finding("failed", "not an Orthanc: it answers, but doesn't say its version")
-    return Finding("ok", f"answered in {_milliseconds(began)} ms: Orthanc {version}")
+    return Finding("ok", f"answered in {_milliseconds(began)} ms: Orthanc {system['Version']}")
 
 
 def _if_orthanc_is_well(orthanc: OrthancClient, text: str) -> Finding:
-    """A slow look-up of a name, or a peer's own 503, is no trouble of ours. Raises OrthancUnavailable."""
+    """It may be ours that fails: it is down, or refuses us. Raises OrthancUnavailable or OrthancRefused then.
+
+    A slow look-up of a name or a slow peer looks as if ours were down, and a peer's 403 as if ours said it.
+    """
     orthanc.system()
     return Finding("failed", text)
 

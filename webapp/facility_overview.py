@@ -317,7 +317,7 @@ def _last_seen(session: Session, facility_id: int | None) -> dict[str, datetime 
     query = select(ApplicationEntity.ae_title_key, newest)
     if facility_id is not None:
         query = query.where(ApplicationEntity.facility_id == facility_id)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _recent_counts(session: Session, facility_id: int | None) -> dict[str, int]:
@@ -338,7 +338,7 @@ def _recent_counts(session: Session, facility_id: int | None) -> dict[str, int]:
     )
     if facility_id is not None:
         query = query.where(ApplicationEntity.facility_id == facility_id)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _is_unknown() -> ColumnElement[bool]:
