@@ -59,7 +59,18 @@ def test_hosts_are_names_or_addresses(given_host: str, host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["ct 1", "192.0.2.300", "192.0.2", "ct1:104", "http://ct1", "-ct1", "ct..1", "klinik-süd.ch", "a" * 254],
+    [
+        "ct 1",
+        "192.0.2.300",
+        "192.0.2",
+        "ct1:104",
+        "http://ct1",
+        "-ct1",
+        "ct..1",
+        "klinik-süd.ch",
+        "a" * 254,
+        "::1%\x00",
+    ],
 )
 def test_what_is_no_host_is_refused(host: str) -> None:
     with pytest.raises(RegistryError) as caught:
@@ -106,3 +117,14 @@ def test_tidying_a_text_twice_changes_nothing(text: str) -> None:
     except RegistryError:
         return
     assert check_text(once, "address") == once
+
+
+@given(st.text(st.characters(codec=None)) | st.from_regex(r"[0-9a-f:.]{0,9}%?.{0,3}", fullmatch=True))
+def test_an_accepted_host_is_plain_and_stays_the_same(text: str) -> None:
+    try:
+        host = check_host(text)
+    except RegistryError:
+        return
+    assert host.isascii()
+    assert not any(character.isspace() or not character.isprintable() for character in host)
+    assert check_host(host) == host

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -156,10 +157,11 @@ def check_host(text: str) -> str:
     """A name or an IPv4 or IPv6 address; empty stays empty. Raises RegistryError."""
     host = text.strip()
     address = host.removeprefix("[").removesuffix("]")
-    try:
-        return str(ipaddress.ip_address(address)) if host else ""
-    except ValueError:
-        pass
+    if not host:
+        return ""
+    with suppress(ValueError):
+        # Python takes anything for the zone of an IPv6 address
+        return str(ipaddress.ip_address("" if "%" in host else address))
     if _NUMBERS.fullmatch(host):
         raise RegistryError("host", f"{host} is no IPv4 address: it needs four numbers from 0 to 255.")
     if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host):
