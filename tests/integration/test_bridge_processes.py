@@ -66,12 +66,13 @@ def _upload(orthanc: OrthancProcess, seed: int, series_count: int = 1, instance_
 
 
 @contextmanager
-def _senders(orthanc: OrthancProcess, study_count: int) -> Iterator[None]:
+def _senders(
+    orthanc: OrthancProcess, study_count: int, series_count: int, instance_count: int
+) -> Iterator[None]:
     """Two clients that store studies while the block runs; it ends when they are done."""
     with ThreadPoolExecutor(2) as pool:
         futures = [
-            pool.submit(_upload, orthanc, seed, series_count=2, instance_count=4)
-            for seed in range(study_count)
+            pool.submit(_upload, orthanc, seed, series_count, instance_count) for seed in range(study_count)
         ]
         yield
         for future in futures:
@@ -90,7 +91,7 @@ def test_bridges_killed_at_random_moments_lose_and_invent_nothing(
     orthanc: OrthancProcess, database: Database, environment: dict[str, str]
 ) -> None:
     moments = random.Random(20261123)  # noqa: S311
-    with _senders(orthanc, 40):
+    with _senders(orthanc, 40, series_count=2, instance_count=4):
         for _ in range(12):
             process = start_bridge(environment)
             time.sleep(moments.uniform(0.4, 1.6))  # the moment is the test, not a wait
@@ -111,7 +112,7 @@ def test_a_second_bridge_stands_by_and_takes_over_from_a_killed_one(
     wait_until(lambda: _is_true_to(orthanc, database), "the first bridge brings the study")
     first.kill()
     _upload(orthanc, 2)
-    wait_until(lambda: _is_true_to(orthanc, database), "the second bridge brings the next", seconds=10)
+    wait_until(lambda: _is_true_to(orthanc, database), "the second bridge brings the next")
 
 
 def test_an_orthanc_that_is_killed_and_comes_back_costs_nothing(
@@ -155,9 +156,8 @@ def test_a_postgresql_that_restarts_costs_nothing(
 def test_a_persons_save_during_a_catch_up_never_meets_a_locked_database(
     orthanc: OrthancProcess, database: Database, environment: dict[str, str]
 ) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        for seed in range(12):
-            pool.submit(_upload, orthanc, seed, series_count=4, instance_count=50)
+    with _senders(orthanc, 12, series_count=4, instance_count=50):
+        pass
     done = threading.Event()
     saves: list[int] = []
 
@@ -175,6 +175,7 @@ def test_a_persons_save_during_a_catch_up_never_meets_a_locked_database(
             done.set()
         saving.result()
     assert caught_up.returncode == 0, caught_up.stderr
+    assert saves
     assert _is_true_to(orthanc, database)
     with database.read() as session:
         assert len(session.scalars(select(Facility)).all()) == len(saves)

@@ -24,11 +24,11 @@ class Site:
     def __init__(self, server: FakeOrthanc | OrthancProcess) -> None:
         self.server = server
         self.client: OrthancClient = server.client()
-        self._session = requests.Session()
-        self._session.auth = (server.username, server.password)
+        self._auth = (server.username, server.password)
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self._session.request(method, self.server.url + path, timeout=30, **options)
+        """On a connection of its own: Orthanc closes one that idles, maybe just when it is asked again."""
+        return requests.request(method, self.server.url + path, auth=self._auth, timeout=60, **options)
 
     def get(self, path: str) -> Any:
         return self.ask("GET", path).json()
@@ -44,7 +44,6 @@ class Site:
         return self.client.changes(0, 1000).changes
 
     def close(self) -> None:
-        self._session.close()
         self.client.close()
 
 
