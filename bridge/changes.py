@@ -12,7 +12,8 @@ from bridge.character_sets import needs_header, read_header
 from bridge.cursor import Cursor, Position
 from bridge.dicom_values import parse_orthanc_date
 from bridge.errors import OrthancRefused, OrthancUnavailable
-from bridge.orthanc_client import Change, OrthancClient, Resource
+from bridge.orthanc_answers import Change, Resource
+from bridge.orthanc_client import OrthancClient
 
 PAGE_LENGTH = 1000
 _GAP_INTERVAL = timedelta(seconds=1)

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
 from bridge.dicom_values import undo_latin1
-from bridge.orthanc_client import Resource
+from bridge.orthanc_answers import Resource
 
 _TEXTS = (
     "PatientName",

@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.dicom_values import Attributes, parse_orthanc_date
 from bridge.errors import BadResource
-from bridge.orthanc_client import Resource
+from bridge.orthanc_answers import Resource
 
 Row = dict[str, Any]
 

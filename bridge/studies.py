@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from bridge.changes import Resources
 from bridge.dicom_values import Attributes
 from bridge.errors import BadResource
-from bridge.orthanc_client import Resource
+from bridge.orthanc_answers import Resource
 from bridge.rows import Row, instance_row, series_row, study_row
 from database.models import Base, Instance, ResourceLevel, Series, Study, StudyWord, SyncProblem
 from database.upsert import upsert

@@ -17,7 +17,8 @@ from bridge.changes import Resources, StudyReader, read_bulk
 from bridge.character_sets import needs_header
 from bridge.errors import OrthancRefused
 from bridge.feed import FeedRow, load_feed
-from bridge.orthanc_client import OrthancClient, Resource
+from bridge.orthanc_answers import Resource
+from bridge.orthanc_client import OrthancClient
 from bridge.studies import StudyWriter, mark_deleted, mark_orphans
 from bridge.sync import write_resources
 from database.models import Instance, ResourceLevel, Series, Study, SyncProblem

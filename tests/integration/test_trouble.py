@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bridge.errors import OrthancRefused, OrthancUnavailable
-from bridge.orthanc_client import Statistics
+from bridge.orthanc_answers import Statistics
 from database.models import Study, SyncProblem
 from database.session import Database
 from tests.bridges import held_by_database, held_by_orthanc, working
