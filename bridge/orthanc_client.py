@@ -13,7 +13,7 @@ import httpx
 import orjson
 from pyorthanc import Orthanc
 
-from bridge.errors import OrthancRefused, OrthancUnavailable
+from bridge.errors import OrthancRefused, OrthancTimeout, OrthancUnavailable
 from bridge.orthanc_answers import (
     Change,
     ChangesPage,
@@ -199,6 +199,8 @@ class OrthancClient:
                 response = call(*args)
             except _CONNECTION_LOST:
                 response = call(*args)
+        except httpx.ReadTimeout as error:
+            raise OrthancTimeout(f"no answer from Orthanc at {self._url} in time") from error
         except httpx.TransportError as error:
             reason = type(error).__name__
             raise OrthancUnavailable(f"no answer from Orthanc at {self._url} ({reason})") from error

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from bridge.changes import Resources, StudyReader, read_bulk
 from bridge.character_sets import needs_header
-from bridge.errors import OrthancRefused
+from bridge.errors import OrthancRefused, OrthancTimeout
 from bridge.feed import FeedRow, load_feed
 from bridge.orthanc_answers import Resource
 from bridge.orthanc_client import OrthancClient
@@ -120,7 +120,7 @@ class Sweep:
         ]
         self._mark_gone_instances(sorted(rows - set(series.children)))
         if self._extended_find and missing and len(missing) == len(series.children):
-            with suppress(OrthancRefused):  # one of them can't be described: below, it is found
+            with suppress(OrthancRefused, OrthancTimeout):  # below, the one that is to blame is found
                 listed = self._client.instances_of_series(series.orthanc_id, extended_find=True)
                 for start in range(0, len(listed), _INSTANCES_A_WRITE):
                     self._write_instances(listed[start : start + _INSTANCES_A_WRITE], {})

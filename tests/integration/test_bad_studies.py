@@ -128,6 +128,23 @@ def test_a_resource_that_orthanc_cannot_describe_is_found_among_a_thousand(
     assert "HTTP 500" in _reasons(database)[0]
 
 
+@pytest.mark.parametrize("level", ["Instance", "Series", "Study"])
+def test_a_resource_that_orthanc_never_describes_is_found_and_the_feed_goes_on(
+    fake: FakeOrthanc, database: Database, level: str
+) -> None:
+    archive = _archive(fake)
+    studies = [_store(archive, number) for number in range(4)]
+    fake.silent.update(archive.related(studies[2:3], level))
+    with working(database, fake.client(seconds=2)) as worker:
+        worker.drain()
+        assert len(held_by_database(database)["instances"]) == 3
+        assert _reasons(database) == ["Orthanc can't describe it (no answer in time)"]
+        fake.silent.clear()
+        worker.sweep()
+    assert _reasons(database) == []
+    assert len(held_by_database(database)["instances"]) == 4
+
+
 def test_a_value_that_the_database_refuses_costs_only_its_own_instance(
     fake: FakeOrthanc, database: Database
 ) -> None:

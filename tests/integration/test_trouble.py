@@ -140,16 +140,17 @@ def test_a_trimmed_feed_calls_for_a_sweep_also_when_new_rows_follow(
         assert _is_true(fake, database)
 
 
+@pytest.mark.parametrize("how", ["poison", "silent"])
 def test_a_series_with_one_bad_instance_is_swept_on_a_newer_orthanc_too(
-    archive: FakeArchive, database: Database
+    archive: FakeArchive, database: Database, how: str
 ) -> None:
     with FakeOrthanc(archive, has_extended_find=True) as fake:
         bad = _store(archive, 1)
         for number in range(2, 60):
             _store(archive, number)
         archive.delete_changes()
-        fake.poison.add(bad)
-        with working(database, fake.client()) as worker:
+        getattr(fake, how).add(bad)
+        with working(database, fake.client(seconds=2)) as worker:
             worker.sweep()
         assert len(held_by_database(database)["instances"]) == 58
 
