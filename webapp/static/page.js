@@ -19,12 +19,12 @@ export function localTime(text) {
 }
 
 // In the viewer's zone; in dense lists what came today shows its time only.
-function showLocalTimes() {
+export function showLocalTimes(root = document) {
   const today = localTime(new Date().toISOString()).slice(0, 10);
-  for (const element of document.querySelectorAll("time[datetime]")) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
     const text = localTime(element.dateTime);
     element.title = `${text} here, ${element.textContent}`;
-    element.textContent = element.closest(".worklist") && text.startsWith(today) ? text.slice(11) : text;
+    element.textContent = element.closest(".study-row") && text.startsWith(today) ? text.slice(11) : text;
   }
 }
 
