@@ -10,16 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from bridge.changes import Resources, StudyReader, read_bulk
 from bridge.character_sets import needs_header
+from bridge.departures import mark_orphans, mark_series, mark_studies
 from bridge.errors import OrthancRefused, OrthancTimeout
 from bridge.feed import FeedRow, load_feed
 from bridge.orthanc_answers import Resource
 from bridge.orthanc_client import OrthancClient
-from bridge.studies import StudyWriter, mark_deleted, mark_orphans
+from bridge.studies import StudyWriter
 from bridge.sync import write_resources
 from database.models import Instance, ResourceLevel, Series, Study, SyncProblem
 from database.session import Database
@@ -74,12 +75,8 @@ class Sweep:
     def _mark_gone(self, orthanc_ids: list[str]) -> None:
         back, unreadable = read_bulk(self._client, self._client.studies, orthanc_ids)
         gone = set(orthanc_ids) - {study.orthanc_id for study in back} - set(unreadable)
-        for orthanc_id in sorted(gone):
-            with self._database.write() as session:
-                query = select(Study.id).where(Study.feed_id == self._row.id, Study.orthanc_id == orthanc_id)
-                mark_deleted(session, session.scalars(query).all(), datetime.now(UTC))
-                self._row.guard(session)
-        self.findings.deleted += len(gone)
+        if gone:
+            self.findings.deleted += mark_studies(self._database, self._row, gone)
 
     def _compare(self, study_ids: list[str]) -> Iterator[None]:
         """Make these studies' rows equal to what Orthanc holds of them now."""
@@ -154,31 +151,8 @@ class Sweep:
     def _mark_gone_series(self, orthanc_ids: list[str]) -> None:
         back, unreadable = read_bulk(self._client, self._client.series, orthanc_ids)
         gone = set(orthanc_ids) - {one.orthanc_id for one in back} - set(unreadable)
-        if not gone:
-            return
-        with self._database.read() as session:
-            known = session.scalars(
-                select(Instance.orthanc_id)
-                .join(Series, Instance.series_id == Series.id)
-                .where(
-                    Series.feed_id == self._row.id,
-                    Series.orthanc_id.in_(gone),
-                    Instance.deleted_at.is_(None),
-                )
-            ).all()
-        self._mark_gone_instances(sorted(known))
-        with self._database.write() as session:
-            now = datetime.now(UTC)
-            ids = session.scalars(
-                update(Series)
-                .where(Series.feed_id == self._row.id, Series.orthanc_id.in_(gone))
-                .values(deleted_at=now)
-                .returning(Series.id)
-                .execution_options(synchronize_session=False)
-            ).all()
-            StudyWriter(session, self._row.id, now).recount(ids)
-            self._row.guard(session)
-        self.findings.deleted += len(gone)
+        if gone:
+            self.findings.deleted += mark_series(self._database, self._row, gone)
 
     def _finish(self) -> None:
         """Each problem was tried again: one that this sweep didn't see any more is about something gone."""
@@ -188,8 +162,8 @@ class Sweep:
                     SyncProblem.feed_id == self._row.id, SyncProblem.last_seen_at < self.started_at
                 )
             )
-            self.findings.deleted += mark_orphans(session, self._row.id, datetime.now(UTC))
             self._row.guard(session)
+        self.findings.deleted += mark_orphans(self._database, self._row)
         self._row.note_sweep(self._database, self.started_at, self._requested_at)
 
 
