@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -239,8 +240,11 @@ def test_images_for_a_study_of_the_next_page_are_no_news(
     beyond = create_study(site_database)
     create_study(site_database)
     client = sign_in()
-    address = news_address(client, f"/worklist?{query}")
-    change(site_database, beyond, instance_count=9, updated_at=datetime.now(UTC), last_received_at=LONG_AGO)
+    now = datetime.now(UTC)
+    an_hour_ago = quote((now - timedelta(hours=1)).isoformat())
+    address = re.sub("rendered=[^&]+", f"rendered={an_hour_ago}", news_address(client, f"/worklist?{query}"))
+    more_came_at = now - timedelta(minutes=10)  # it was receiving again, and has arrived again
+    change(site_database, beyond, instance_count=9, updated_at=more_came_at, last_received_at=more_came_at)
     assert total(client, address) == 0
 
 
