@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from bridge.changes import Resources
@@ -16,7 +16,7 @@ from bridge.dicom_values import Attributes
 from bridge.errors import BadResource
 from bridge.orthanc_answers import Resource
 from bridge.problems import Problem, keep_problems
-from bridge.rows import Row, instance_row, series_row, study_row
+from bridge.rows import UNINTELLIGIBLE, Row, instance_row, series_row, study_row
 from database.models import Base, Instance, ResourceLevel, Series, Study, StudyWord
 from database.upsert import upsert
 from database.words import words_of
@@ -45,21 +45,6 @@ class StudyWriter:
         self.recount({*series_ids.values(), *gone_from}, found.studies)
         read = [*found.studies, *found.series, *found.instances, *found.gone_instances]
         keep_problems(self._session, self._feed_id, self._problems, read, self._now)
-
-    def that_differ(self, level: ResourceLevel, resources: Sequence[Resource]) -> list[Resource]:
-        """Those whose rows would change: a sweep leaves the others, and their ``updated_at``, alone."""
-        model: type[Study | Series] = Study if level == ResourceLevel.STUDY else Series
-        make = study_row if level == ResourceLevel.STUDY else series_row
-        rows = {row["orthanc_id"]: row for row in self._rows(level, resources, make)}
-        query: Select[Any] = select(model).where(model.feed_id == self._feed_id, model.orthanc_id.in_(rows))
-        known = {one.orthanc_id: one for one in self._session.scalars(query)}
-        return [
-            resource
-            for resource in resources
-            if (row := rows.get(resource.orthanc_id)) is not None
-            and (one := known.get(resource.orthanc_id)) is not None
-            and any(getattr(one, column) != value for column, value in row.items())
-        ]
 
     # Upserts
 
@@ -124,7 +109,7 @@ class StudyWriter:
                 is_kept = True
             except BadResource as error:
                 attributes.blemishes.append(str(error))
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
+            except UNINTELLIGIBLE as error:
                 # Nothing that one resource holds may stop the feed.
                 attributes.blemishes.append(f"its description can't be understood ({type(error).__name__})")
             if attributes.blemishes or resource.blemish:

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from bridge.changes import Resources, StudyReader, read_bulk
 from bridge.character_sets import needs_header
 from bridge.departures import mark_orphans, mark_series, mark_studies
+from bridge.differences import that_differ
 from bridge.errors import OrthancRefused, OrthancTimeout
 from bridge.feed import FeedRow, load_feed
 from bridge.orthanc_answers import Resource
 from bridge.orthanc_client import OrthancClient
-from bridge.studies import StudyWriter
 from bridge.sync import write_resources
 from database.models import Instance, ResourceLevel, Series, Study, SyncProblem
 from database.session import Database
@@ -96,19 +96,28 @@ class Sweep:
         plain, refused = read_bulk(
             self._client, self._client.studies, [id_ for id_ in study_ids if id_ not in lacking]
         )
-        with self._database.read() as session:
-            writer = StudyWriter(session, self._row.id, self.started_at)
-            # A study whose file was read differs from Orthanc's own description of it, rightly.
-            readable = [study for study in plain if not needs_header(study)]
-            other_studies = writer.that_differ(ResourceLevel.STUDY, readable)
-            other_series = writer.that_differ(ResourceLevel.SERIES, series)
-        studies, refused_too = read_bulk(self._client, self._studies.read, sorted(lacking))
+        others = self._that_differ(ResourceLevel.STUDY, plain)
+        doubtful = {study.orthanc_id for study in others if needs_header(study)}
+        studies, refused_too = read_bulk(self._client, self._studies.read, sorted(lacking | doubtful))
+        read_again = [study for study in studies if study.orthanc_id in doubtful]
         lacking_series = [one for one in series if self._refresh or known.lacks_series(one.orthanc_id)]
+        found = [
+            *(study for study in studies if study.orthanc_id in lacking),
+            *(study for study in others if study.orthanc_id not in doubtful),
+            *self._that_differ(ResourceLevel.STUDY, read_again),
+        ]
         return Resources(
-            studies={one.orthanc_id: one for one in [*studies, *other_studies]},
-            series={one.orthanc_id: one for one in [*lacking_series, *other_series]},
+            studies={one.orthanc_id: one for one in found},
+            series={
+                one.orthanc_id: one
+                for one in [*lacking_series, *self._that_differ(ResourceLevel.SERIES, series)]
+            },
             unreadable={("study", id_): reason for id_, reason in (refused | refused_too).items()},
         )
+
+    def _that_differ(self, level: ResourceLevel, resources: list[Resource]) -> list[Resource]:
+        with self._database.read() as session:
+            return that_differ(session, self._row.id, level, resources)
 
     def _compare_instances(self, series: Resource, known: "_Known") -> Iterator[None]:
         rows = known.instances_of(series.orthanc_id)

@@ -113,10 +113,31 @@ def test_a_sweep_brings_a_name_that_was_corrected_without_a_change(
         assert session.scalars(select(Study.study_description)).all() == ["corrected"]
 
 
-def test_a_sweep_leaves_alone_what_is_right(
-    archive: FakeArchive, fake: FakeOrthanc, database: Database
+@pytest.mark.parametrize(
+    ("birth_date", "name"),
+    [("", "Good^Study1"), ("19700101", "Doe^Jane=$B;3ED(B^$BB@O:(B"), ("", "Doe^Jane=$B;3ED(B^$BB@O:(B")],
+)
+def test_a_sweep_brings_what_was_corrected_in_a_study_whose_file_was_read(
+    archive: FakeArchive, fake: FakeOrthanc, database: Database, birth_date: str, name: str
 ) -> None:
-    _store(archive, 1)
+    study = archive.related([_store(archive, 1, birth_date=birth_date)], "Study")[0]
+    archive.spoil(study, PatientName=name)
+    with working(database, fake.client()) as worker:
+        worker.drain()
+        archive.correct(study, PatientName="Corrected^Name", StudyDescription="corrected")
+        worker.sweep()
+    with database.read() as session:
+        found = session.execute(select(Study.patient_name, Study.study_description)).all()
+    assert found == [("Corrected^Name", "corrected")]
+
+
+@pytest.mark.parametrize("birth_date", ["19700101", ""])
+def test_a_sweep_leaves_alone_what_is_right(
+    archive: FakeArchive, fake: FakeOrthanc, database: Database, birth_date: str
+) -> None:
+    study = archive.related([_store(archive, 1, birth_date=birth_date)], "Study")[0]
+    # its file says something else than Orthanc's index, as another of its instances may
+    archive.spoil(study, ReferringPhysicianName="" if birth_date else "House^Gregory")
     with working(database, fake.client()) as worker:
         worker.drain()
         with database.read() as session:
