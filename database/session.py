@@ -70,7 +70,7 @@ def _prepare_sqlite(synchronous: str, connection: sqlite3.Connection, _record: A
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     connection.execute(f"PRAGMA synchronous={synchronous}")
-    connection.create_function("fold", 1, fold, deterministic=True)
+    connection.create_function("fold", 1, fold, deterministic=True)  # its own lower() knows ASCII only
 
 
 def _begin_sqlite(connection: Connection) -> None:
