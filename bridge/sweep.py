@@ -131,7 +131,8 @@ class Sweep:
                 for start in range(0, len(listed), _INSTANCES_A_WRITE):
                     self._write_instances(listed[start : start + _INSTANCES_A_WRITE], {})
                     yield
-                return
+                # LimitFindInstances may have cut the list
+                missing = sorted(set(missing) - {one.orthanc_id for one in listed})
         for start in range(0, len(missing), _INSTANCES_A_WRITE):
             ids = missing[start : start + _INSTANCES_A_WRITE]
             self._write_instances(*read_bulk(self._client, self._client.instances, ids))

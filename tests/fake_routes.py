@@ -33,6 +33,8 @@ class Site:
         self.has_extended_find = has_extended_find
         self.poison: set[str] = set()
         self.silent: set[str] = set()
+        self.limit_find: int | None = None
+        """Orthanc's LimitFindInstances and LimitFindResults, which cut finds and nothing else."""
         self.poisoned_files: set[str] = set()
         """Instances whose description is fine and whose file can't be read."""
         self.port = 0
@@ -244,6 +246,7 @@ def _find(site: Site, body: bytes) -> Any:
     parent = next((request[key] for key in request if key.startswith("Parent")), None)
     ids = site.archive.ids(level) if parent is None else site.archive.related([parent], level)
     _choke(site, ids)
+    ids = ids[: site.limit_find]
     if "ResponseContent" not in request:
         return ids
     answers = _describe_all(site, ids, has_metadata="Metadata" in request["ResponseContent"])

@@ -25,8 +25,8 @@ def fake(archive: FakeArchive) -> Iterator[FakeOrthanc]:
         yield server
 
 
-def _store(archive: FakeArchive, number: int, *, birth_date: str = "19700101") -> str:
-    """A study of one instance; answers the instance's id."""
+def _store(archive: FakeArchive, number: int, *, birth_date: str = "19700101", instance: int = 1) -> str:
+    """One instance of a study; answers its id."""
     return archive.store(
         {
             "PatientID": f"P{number}",
@@ -34,7 +34,7 @@ def _store(archive: FakeArchive, number: int, *, birth_date: str = "19700101") -
             "PatientBirthDate": birth_date,
             "StudyInstanceUID": f"1.2.{number}",
             "SeriesInstanceUID": f"1.2.{number}.1",
-            "SOPInstanceUID": f"1.2.{number}.1.1",
+            "SOPInstanceUID": f"1.2.{number}.1.{instance}",
         }
     )
 
@@ -174,6 +174,19 @@ def test_a_series_with_one_bad_instance_is_swept_on_a_newer_orthanc_too(
         with working(database, fake.client(seconds=2)) as worker:
             worker.sweep()
         assert len(held_by_database(database)["instances"]) == 58
+
+
+def test_a_limit_of_orthancs_on_what_it_finds_hides_nothing_from_a_sweep(
+    archive: FakeArchive, database: Database
+) -> None:
+    with FakeOrthanc(archive, has_extended_find=True) as fake:
+        for number in range(5):
+            _store(archive, 1, instance=number)
+        archive.delete_changes()
+        fake.limit_find = 2
+        with working(database, fake.client()) as worker:
+            worker.sweep()
+            assert _is_true(fake, database)
 
 
 def test_live_rows_under_a_deleted_study_are_found_by_a_sweep(
