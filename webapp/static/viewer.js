@@ -18,6 +18,7 @@ const rounded = (value) => (Math.abs(value) < 10 ? Number(value.toPrecision(3)) 
 const NEIGHBOURS = 4;
 const SMALLEST_ZOOM = 0.1;
 const LARGEST_ZOOM = 20;
+const LARGEST_SMOOTH_SCALE = 16; // beyond it, one looks at pixels
 const PAN_STEP = 60; // CSS pixels
 const PRESET_KEYS = { 1: "", 2: "-600,1500", 3: "450,1800", 4: "40,400", 5: "40,80", 6: "60,160" };
 
@@ -66,12 +67,17 @@ function draw() {
   const { width: columns, height: rows } = state.shown.bitmap;
   const scale = Math.min(width / columns, height / rows) * state.zoom;
   context.setTransform(scale, 0, 0, scale, width / 2 + state.x * ratio, height / 2 + state.y * ratio);
-  context.imageSmoothingEnabled = scale < 4;
+  context.imageSmoothingEnabled = scale < LARGEST_SMOOTH_SCALE;
   context.imageSmoothingQuality = "high";
   context.drawImage(state.shown.bitmap, -columns / 2, -rows / 2);
 }
 
-const windowText = (window) => (window ? `C ${rounded(window.center)}  W ${rounded(window.width)}` : "");
+// The window of what is on the canvas, in which the server says it was rendered.
+function windowText() {
+  if (!state.shown || state.facts?.is_colour) return "";
+  const { window } = state.shown;
+  return window ? `C ${rounded(window.center)}  W ${rounded(window.width)}` : "All values";
+}
 
 function describe() {
   const count = state.positions.length;
@@ -82,7 +88,7 @@ function describe() {
   byId("overlay-image").textContent = isBehind ? `${text}, loading` : text;
   byId("position").textContent = count === 0 ? "" : `${state.index + 1} / ${count}`;
   byId("overlay-window").textContent = [
-    windowText(state.shown?.window),
+    windowText(),
     state.notice,
     state.zoom === 1 ? "" : `${Math.round(state.zoom * 100)} %`,
   ].filter(Boolean).join("   ");
