@@ -33,7 +33,6 @@ _KEEPALIVE_SECONDS = 0.8
 _CONNECTION_LOST = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _HEADER_SECONDS = 10.0  # Orthanc reads the whole file for it: a huge one must not hold up the rest
 _BULKY = ["PixelData", "EncapsulatedDocument", "WaveformSequence", "PerFrameFunctionalGroupsSequence"]
-_JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 _INSTANCE_CONTENT = ["MainDicomTags", "Metadata", "Attachments", "Parent"]
 
 
@@ -178,12 +177,6 @@ class OrthancClient:
             else api.get_instances_id_frames_frame_image_uint16
         )
         return self._call(call, frame, orthanc_id, None, {"Accept": "image/x-portable-arbitrarymap"}).content
-
-    def as_jpeg_baseline(self, orthanc_id: str) -> bytes:
-        """One instance as a DICOM file in JPEG Baseline, all its frames; like ``header``, it isn't stored."""
-        request = {"Transcode": _JPEG_BASELINE, "Keep": ["SOPInstanceUID"], "Force": True}
-        url = f"{self._url}/instances/{orthanc_id}/modify"
-        return self._call(lambda: self._api.post(url, json=request)).content
 
     def pdf(self, orthanc_id: str) -> bytes:
         """The PDF inside an Encapsulated PDF instance; OrthancRefused with status 404 for anything else."""

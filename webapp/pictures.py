@@ -139,6 +139,8 @@ def _picture(instance: Instance, frame: int, asked: Window | None, options: dict
             # First, and not only for the window: Orthanc with GDCM crashes on a file cut off in its header.
             pixels = read_pixels(orthanc, instance)
             has_attributes = True
+            if pixels and pixels.is_beyond_renderer:
+                return _not_shown(instance)
             if pixels:
                 shown = render(orthanc, instance, pixels, frame, asked, options)
     except OrthancRefused as refusal:
@@ -161,6 +163,11 @@ def _no_picture(instance: Instance, status: int, *, has_attributes: bool) -> Res
         return answer(404 if status == _GONE else 502, _UNREADABLE, _DAMAGED)
     what = f"They are damaged, or of a kind that it doesn't know. It is: {_describe(instance)}."
     return answer(415, "The archive can't decode the pixels of this image", what)
+
+
+def _not_shown(instance: Instance) -> Response:
+    what = f"Its file need not be damaged: other programs may show it. It is: {_describe(instance)}."
+    return answer(415, "The archive can't render colours in JPEG 2000", what)
 
 
 def _describe(instance: Instance) -> str:

@@ -2,11 +2,7 @@
 
 from datetime import datetime
 from functools import lru_cache
-from io import BytesIO
 from typing import NamedTuple
-
-from pydicom import dcmread
-from pydicom.encaps import get_frame
 
 from bridge.errors import OrthancRefused
 from bridge.orthanc_client import OrthancClient, Picture
@@ -15,9 +11,6 @@ from webapp.windowing import Pixels, Window, pixels_of
 
 # 32 MB of stored values are read to find a window.
 _MOST_MEASURED_PIXELS = 16_000_000
-# Orthanc transcodes all frames of an object for each that is asked: about 1.5 s at this size.
-_MOST_TRANSCODED_PIXELS = 12_000_000
-_COLOURS_OF_JPEG_2000 = {"YBR_RCT", "YBR_ICT"}
 
 
 class Shown(NamedTuple):
@@ -50,7 +43,7 @@ def render(
     ``options`` are the renderer's. Raises OrthancRefused for pixels that Orthanc can't decode.
     """
     if not pixels.is_grey:
-        return Shown(_colour(orthanc, instance, pixels, number, options), None)
+        return Shown(orthanc.rendered(instance.orthanc_id, number, options), None)
     frame = pixels.frames[min(number, len(pixels.frames) - 1)]
     if asked:
         window: Window | None = (asked[0], max(asked[1], frame.narrowest))
@@ -80,19 +73,3 @@ def _found_window(orthanc: OrthancClient, instance: Instance, pixels: Pixels, nu
         return window
     values = orthanc.stored_values(instance.orthanc_id, number, is_signed=pixels.is_signed)
     return pixels.window_over_values(frame, values)
-
-
-def _colour(
-    orthanc: OrthancClient, instance: Instance, pixels: Pixels, number: int, options: dict[str, str]
-) -> Picture:
-    """Orthanc's GDCM plugin 1.5 can decode the colours of JPEG 2000 but not render them: it transcodes."""
-    try:
-        return orthanc.rendered(instance.orthanc_id, number, options)
-    except OrthancRefused:
-        size = pixels.rows * pixels.columns * len(pixels.frames)
-        is_ours = pixels.photometric_interpretation in _COLOURS_OF_JPEG_2000 and pixels.bits_stored == 8
-        if not is_ours or size > _MOST_TRANSCODED_PIXELS:
-            raise
-        file = dcmread(BytesIO(orthanc.as_jpeg_baseline(instance.orthanc_id)))
-        jpeg = get_frame(file.PixelData, number, number_of_frames=len(pixels.frames))
-        return Picture(jpeg, "image/jpeg")

@@ -13,6 +13,7 @@ Window = tuple[float, float]
 """Center and width, in units after the rescale (Hounsfield units in CT)."""
 
 _GREY = {"MONOCHROME1", "MONOCHROME2"}
+_COLOURS_OF_JPEG_2000 = {"YBR_RCT", "YBR_ICT"}
 _MOST_FRAMES = 100_000
 _MOST_SAMPLES = 65_536
 _LARGEST_RANGE_OF_SCREENS = 8  # bits: such pictures are made for a screen and use its range
@@ -60,6 +61,14 @@ class Pixels:
     @property
     def is_grey(self) -> bool:
         return self.photometric_interpretation in _GREY
+
+    @property
+    def is_beyond_renderer(self) -> bool:
+        """Measured: Orthanc 1.10 with its GDCM plugin refuses these colours, 1.12.7 crashes at them.
+
+        Transcoding is no way round: the plugin crashes Orthanc in about one of ten cases.
+        """
+        return self.photometric_interpretation in _COLOURS_OF_JPEG_2000
 
     @property
     def middle(self) -> int:
