@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from bridge.character_sets import needs_header, read_header
 from bridge.cursor import Cursor, Position
 from bridge.dicom_values import parse_orthanc_date
-from bridge.errors import OrthancRefused, OrthancUnavailable
-from bridge.orthanc_client import Change, OrthancClient, Resource
+from bridge.errors import OrthancRefused, OrthancTimeout, OrthancUnavailable
+from bridge.orthanc_answers import Change, Resource
+from bridge.orthanc_client import OrthancClient
 
 PAGE_LENGTH = 1000
 _GAP_INTERVAL = timedelta(seconds=1)
@@ -174,8 +175,8 @@ def read_bulk(
 ) -> tuple[list[Resource], dict[str, str]]:
     """Read resources in one request; when Orthanc chokes on one of them, find it by halving.
 
-    Answers the resources and, by id, why the others can't be read. Raises OrthancUnavailable when it isn't
-    the resources: Orthanc can't even count what it has.
+    To choke is to refuse, or not to answer in time. Answers the resources and, by id, why the others can't
+    be read. Raises OrthancUnavailable when it isn't the resources: Orthanc can't even count what it has.
     """
     resources: list[Resource] = []
     refused: dict[str, str] = {}
@@ -184,10 +185,11 @@ def read_bulk(
         part = pending.pop()
         try:
             resources += read(part)
-        except OrthancRefused as refusal:
+        except (OrthancRefused, OrthancTimeout) as error:
             _require_health(client)
             if len(part) == 1:
-                refused[part[0]] = f"Orthanc can't describe it (HTTP {refusal.status})"
+                how = f"HTTP {error.status}" if isinstance(error, OrthancRefused) else "no answer in time"
+                refused[part[0]] = f"Orthanc can't describe it ({how})"
             else:
                 half = len(part) // 2
                 pending += [part[half:], part[:half]]

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
 from bridge.dicom_values import undo_latin1
-from bridge.orthanc_client import Resource
+from bridge.orthanc_answers import Resource
 
 _TEXTS = (
     "PatientName",
@@ -34,16 +34,24 @@ _RUINS = re.compile(r"\$[()]?[A-DB@]|\([BJI]|\)I|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f
 _NOT_DECODED_BY_PYDICOM = "ISO 2022 IR 58"
 
 
-def needs_header(study: Resource) -> bool:
-    """Whether Orthanc's own description of a study doesn't do.
+def unreliable(study: Resource) -> set[str]:
+    """The keywords of what this description of a study doesn't tell, or not rightly.
 
     A name that is missing altogether may be longer than the 256 bytes which Orthanc's index keeps. The age
     isn't among its main attributes; it is wanted where there is no birth date to reckon from.
     """
-    if "PatientName" not in study.patient_tags or not study.patient_tags.get("PatientBirthDate"):
-        return True
     tags = study.tags | study.patient_tags
-    return any(_is_suspicious(keyword, tags.get(keyword, "")) for keyword in _TEXTS)
+    found = {keyword for keyword in _TEXTS if _is_suspicious(keyword, tags.get(keyword, ""))}
+    if "PatientName" not in tags:
+        found.add("PatientName")
+    if not tags.get("PatientBirthDate") and "PatientAge" not in tags:
+        found.add("PatientAge")
+    return found
+
+
+def needs_header(study: Resource) -> bool:
+    """Whether Orthanc's own description of a study doesn't do."""
+    return bool(unreliable(study))
 
 
 def _is_suspicious(keyword: str, text: str) -> bool:

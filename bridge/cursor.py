@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge.dicom_values import parse_orthanc_date
 from bridge.errors import FeedRewound
-from bridge.orthanc_client import Change, ChangesPage
+from bridge.orthanc_answers import Change, ChangesPage
 
 GAP_LIFETIME = timedelta(seconds=60)
 TAIL_LENGTH = 100

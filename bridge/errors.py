@@ -5,6 +5,10 @@ class OrthancUnavailable(Exception):  # noqa: N818 - named by what to do: wait
     """Wait: Orthanc doesn't answer, or not in time. The same call may succeed later."""
 
 
+class OrthancTimeout(OrthancUnavailable):
+    """Ask for less, or wait: Orthanc took the request, and its answer didn't come in time."""
+
+
 class OrthancRefused(Exception):  # noqa: N818 - named by what to do: report
     """Report: Orthanc answered, and the answer is no.
 

@@ -5,14 +5,24 @@ follow. A study that an administrator linked by hand gets, or loses, that link.
 """
 
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, or_, select
+from sqlalchemy import delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from bridge.senders import link_by_sender, touch, unlink_by_sender
-from database.models import ApplicationEntity, LinkRun, LinkSource, StudyFacility, StudyLink, StudySender
+from bridge.senders import link_by_sender, unlink_by_sender
+from bridge.studies import next_updated_at
+from database.models import (
+    ApplicationEntity,
+    LinkRun,
+    LinkSource,
+    Study,
+    StudyFacility,
+    StudyLink,
+    StudySender,
+)
 from database.session import Database
 
 logger = logging.getLogger(__name__)
@@ -48,7 +58,7 @@ class Linker:
             run.link_revision = entity.link_revision
             studies = _next_studies(session, entity.ae_title_key, run.last_study_id)
             changed = unlink_by_sender(session, studies) | link_by_sender(session, studies, now)
-            touch(session, changed, now)
+            _touch(session, changed, now)
             run.study_count += len(studies)
             run.last_study_id = studies[-1] if studies else run.last_study_id
             run.done_at = now if len(studies) < _STUDIES_A_STEP else None
@@ -71,7 +81,7 @@ class Linker:
                         StudyFacility.source == LinkSource.ADMINISTRATOR,
                     )
                 )
-            touch(session, {study_id for study_id, _ in [*missing, *surplus]}, now)
+            _touch(session, {study_id for study_id, _ in [*missing, *surplus]}, now)
 
 
 def _waiting() -> Any:
@@ -136,3 +146,14 @@ def _hand_link(study_id: int, facility_id: int, now: datetime) -> dict[str, Any]
         "source": LinkSource.ADMINISTRATOR,
         "linked_at": now,
     }
+
+
+def _touch(session: Session, study_ids: Collection[int], now: datetime) -> None:
+    """Their rows on open worklists are out of date."""
+    if study_ids:
+        session.execute(
+            update(Study)
+            .where(Study.id.in_(study_ids))
+            .values(updated_at=next_updated_at(session, now))
+            .execution_options(synchronize_session=False)
+        )

@@ -7,14 +7,24 @@ failure becomes OrthancUnavailable (wait) or OrthancRefused (report), and lists 
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import httpx
 import orjson
 from pyorthanc import Orthanc
 
-from bridge.errors import OrthancRefused, OrthancUnavailable, RemoteNodeFailed
+from bridge.errors import OrthancRefused, OrthancTimeout, OrthancUnavailable, RemoteNodeFailed
+from bridge.orthanc_answers import (
+    Change,
+    ChangesPage,
+    Picture,
+    Resource,
+    Statistics,
+    System,
+    parse_resource,
+)
+
+__all__ = ["Change", "ChangesPage", "OrthancClient", "Picture", "Resource", "Statistics", "System"]
 
 _CONNECT_SECONDS = 5.0
 ECHO_SECONDS = 5
@@ -27,64 +37,7 @@ _HEADER_SECONDS = 10.0  # Orthanc reads the whole file for it: a huge one must n
 _BULKY = ["PixelData", "EncapsulatedDocument", "WaveformSequence", "PerFrameFunctionalGroupsSequence"]
 # Orthanc's 500 for what went wrong at the other end: "network protocol", and a peer's HTTP status
 _REMOTE_FAILED = {9, 2005}
-_DICOM_FILE = 1  # Orthanc's FileContentType_Dicom
 _INSTANCE_CONTENT = ["MainDicomTags", "Metadata", "Attachments", "Parent"]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A row of ``/changes``. ``level`` is ``Patient``, ``Study``, ``Series`` or ``Instance``."""
-
-    seq: int
-    kind: str
-    level: str
-    orthanc_id: str
-    date: str
-    """Orthanc's clock, UTC, to the second: ``20261123T160748``."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangesPage:
-    changes: list[Change]
-    is_done: bool
-    last: int
-    """The feed's last index. On an empty page it says nothing about ``since``: never use it as a cursor."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A study, series or instance as Orthanc describes it; every value still is Orthanc's text."""
-
-    orthanc_id: str
-    parent_id: str
-    tags: dict[str, str]
-    patient_tags: dict[str, str] = field(default_factory=dict)
-    metadata: dict[str, str] = field(default_factory=dict)
-    children: tuple[str, ...] = ()
-    file_size: int = 0
-    blemish: str = ""
-    """What couldn't be read of it, in words; empty when nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    version: str
-    dicom_aet: str
-    dicom_port: int
-    has_extended_find: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    study_count: int
-    series_count: int
-    instance_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    content: bytes
-    media_type: str
 
 
 class OrthancClient:
@@ -176,7 +129,7 @@ class OrthancClient:
             "ParentSeries": series_id,
             "ResponseContent": _INSTANCE_CONTENT,
         }
-        return [_resource(row) for row in self._json(self._api.post_tools_find, query)]
+        return [parse_resource(row) for row in self._json(self._api.post_tools_find, query)]
 
     def instance_tags(self, orthanc_id: str) -> dict[str, Any]:
         """All attributes of one instance by keyword, decoded by Orthanc from its file; sequences as lists."""
@@ -255,6 +208,27 @@ class OrthancClient:
         )
         return Picture(answer.content, answer.headers["content-type"])
 
+    def preview(self, orthanc_id: str, frame: int) -> Picture:
+        """A frame (from 0) as JPEG, stretched over its own values. Raises as ``rendered`` does."""
+        answer = self._call(
+            self._api.get_instances_id_frames_frame_preview,
+            frame,
+            orthanc_id,
+            None,
+            {"Accept": "image/jpeg"},
+        )
+        return Picture(answer.content, answer.headers["content-type"])
+
+    def stored_values(self, orthanc_id: str, frame: int, *, is_signed: bool) -> bytes:
+        """A grey frame's values before the rescale: a portable arbitrary map, 16 bits, big endian."""
+        api = self._api
+        call = (
+            api.get_instances_id_frames_frame_image_int16
+            if is_signed
+            else api.get_instances_id_frames_frame_image_uint16
+        )
+        return self._call(call, frame, orthanc_id, None, {"Accept": "image/x-portable-arbitrarymap"}).content
+
     def pdf(self, orthanc_id: str) -> bytes:
         """The PDF inside an Encapsulated PDF instance; OrthancRefused with status 404 for anything else."""
         return self._call(self._api.get_instances_id_pdf, orthanc_id).content
@@ -280,7 +254,7 @@ class OrthancClient:
     def _bulk(self, request: dict[str, Any]) -> list[Resource]:
         if not request["Resources"]:
             return []
-        return [_resource(row) for row in self._json(self._api.post_tools_bulk_content, request)]
+        return [parse_resource(row) for row in self._json(self._api.post_tools_bulk_content, request)]
 
     def _json(self, call: Callable[..., Any], *args: Any) -> Any:
         content = self._call(call, *args).content
@@ -297,6 +271,8 @@ class OrthancClient:
                 response = call(*args)
             except _CONNECTION_LOST:
                 response = call(*args)
+        except httpx.ReadTimeout as error:
+            raise OrthancTimeout(f"no answer from Orthanc at {self._url} in time") from error
         except httpx.TransportError as error:
             reason = type(error).__name__
             raise OrthancUnavailable(f"no answer from Orthanc at {self._url} ({reason})") from error
@@ -324,25 +300,3 @@ def _refusal(response: httpx.Response) -> Exception:
     except (ValueError, AttributeError):
         return OrthancRefused(response.status_code, response.reason_phrase)
     return (RemoteNodeFailed if is_remote else OrthancRefused)(response.status_code, details)
-
-
-def _resource(row: dict[str, Any]) -> Resource:
-    children = row.get("Series") if row["Type"] == "Study" else row.get("Instances")
-    parent = row.get("ParentSeries") or row.get("ParentStudy") or row.get("ParentPatient") or ""
-    return Resource(
-        row["ID"],
-        parent,
-        row.get("MainDicomTags") or {},
-        row.get("PatientMainDicomTags") or {},
-        row.get("Metadata") or {},
-        tuple(children or ()),
-        _file_size(row),
-    )
-
-
-def _file_size(row: dict[str, Any]) -> int:
-    """Bytes of the DICOM file. Extended finds list attachments instead of naming its size."""
-    if "FileSize" in row:
-        return int(row["FileSize"] or 0)
-    attachments = row.get("Attachments") or []
-    return sum(int(one["UncompressedSize"]) for one in attachments if one.get("ContentType") == _DICOM_FILE)

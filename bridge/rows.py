@@ -1,14 +1,23 @@
 """From Orthanc's description of one resource to its row. Pure: no Orthanc, no SQL."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from bridge.dicom_values import Attributes, parse_orthanc_date
 from bridge.errors import BadResource
-from bridge.orthanc_client import Resource
+from bridge.orthanc_answers import Resource
 
 Row = dict[str, Any]
+UNINTELLIGIBLE = (AttributeError, KeyError, TypeError, ValueError)
+"""What a description of another shape than Orthanc's raises, beside BadResource."""
+_WORD_BEGINS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def column_of(keyword: str) -> str:
+    """``PatientID`` → ``patient_id``."""
+    return _WORD_BEGINS.sub("_", keyword).lower()
 
 
 def study_row(resource: Resource, attributes: Attributes) -> Row:

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from bridge.rows import Row
-from database.models import ApplicationEntity, LinkSource, Series, Study, StudyFacility, StudySender
+from database.models import ApplicationEntity, LinkSource, Series, StudyFacility, StudySender
 from database.upsert import upsert
 
 _EARLIER = (
@@ -125,14 +125,3 @@ def _is_linked(study_id: Any, facility_id: Any) -> ColumnElement[bool]:
         .where(StudyFacility.facility_id == facility_id)
         .where(StudyFacility.source == LinkSource.CALLING_AE_TITLE)
     )
-
-
-def touch(session: Session, study_ids: Collection[int], now: datetime) -> None:
-    """Their rows on open worklists are out of date."""
-    if study_ids:
-        session.execute(
-            update(Study)
-            .where(Study.id.in_(study_ids))
-            .values(updated_at=now)
-            .execution_options(synchronize_session=False)
-        )

@@ -18,7 +18,7 @@ from database.session import Database
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``lag_…`` is None while Orthanc doesn't answer."""
+    """``lag_…`` and ``missing_instances`` are None while Orthanc doesn't answer."""
 
     studies: int
     series: int
@@ -26,6 +26,8 @@ class Status:
     problems: int
     registrations: dict[str, int]
     """How many application entities and peers Orthanc knows as decided, by state."""
+    missing_instances: int | None
+    """Held by Orthanc and not shown: still waiting, or they or what they belong to are a problem."""
     lag_changes: int | None
     lag_seconds: float | None
     """Age of the oldest change not yet in the database, by Orthanc's clock; 0 when there is none."""
@@ -44,9 +46,11 @@ class Status:
         lag = (
             "unknown" if self.lag_changes is None else f"{self.lag_changes} changes, {self.lag_seconds:.0f} s"
         )
+        missing = "unknown" if self.missing_instances is None else f"{self.missing_instances} instances"
         return [
             f"Orthanc      {self.orthanc}",
             f"Studies      {self.studies} ({self.series} series, {self.instances} instances)",
+            f"Missing      {missing}",
             f"Behind       {lag}",
             f"Last poll    {polled}",
             f"Last sweep   {self.swept_at or 'never'}",
@@ -58,20 +62,22 @@ class Status:
 def read_status(database: Database, client: OrthancClient) -> Status:
     """An absent Orthanc is part of the answer; an absent database raises SQLAlchemy's errors."""
     feed = load_feed(database)
-    lag_changes, lag_seconds, orthanc = _lag(client, feed.high)
+    orthanc = _ask(client, feed.high)
     now = datetime.now(UTC)
     with database.read() as session:
+        instances = _live(session, Instance)
         return Status(
             studies=_live(session, Study),
             series=_live(session, Series),
-            instances=_live(session, Instance),
+            instances=instances,
             registrations=count_registrations(session, feed.id),
             problems=session.scalar(select(func.count()).select_from(SyncProblem)) or 0,
-            lag_changes=lag_changes,
-            lag_seconds=lag_seconds,
+            missing_instances=None if orthanc.instances is None else max(0, orthanc.instances - instances),
+            lag_changes=orthanc.lag_changes,
+            lag_seconds=orthanc.lag_seconds,
             polled_seconds_ago=(now - feed.polled_at).total_seconds() if feed.polled_at else None,
             swept_at=feed.swept_at.isoformat(timespec="seconds") if feed.swept_at else None,
-            orthanc=orthanc,
+            orthanc=orthanc.words,
             position={"low": feed.low, "high": feed.high, "epoch": feed.epoch},
         )
 
@@ -81,16 +87,24 @@ def _live(session: Session, model: type[Study | Series | Instance]) -> int:
     return session.scalar(query) or 0
 
 
-def _lag(client: OrthancClient, high: int) -> tuple[int | None, float | None, str]:
+@dataclass(frozen=True, slots=True)
+class _Orthanc:
+    """What Orthanc says now; None while it doesn't answer."""
+
+    words: str
+    lag_changes: int | None = None
+    lag_seconds: float | None = None
+    instances: int | None = None
+
+
+def _ask(client: OrthancClient, high: int) -> _Orthanc:
     try:
         version = client.system().version
         waiting = max(0, client.last_change_seq() - high)
-        if not waiting:
-            return 0, 0.0, version
-        oldest = client.changes(high, 1).changes
-        if not oldest:
-            return 0, 0.0, version
-        age = parse_orthanc_date(client.now()) - parse_orthanc_date(oldest[0].date)
+        oldest = client.changes(high, 1).changes if waiting else []
+        age = 0.0
+        if oldest:
+            age = (parse_orthanc_date(client.now()) - parse_orthanc_date(oldest[0].date)).total_seconds()
+        return _Orthanc(version, waiting if oldest else 0, max(0.0, age), client.statistics().instance_count)
     except (OrthancUnavailable, OrthancRefused) as error:
-        return None, None, str(error)
-    return waiting, max(0.0, age.total_seconds()), version
+        return _Orthanc(str(error))

@@ -1,24 +1,24 @@
-"""From what Orthanc described to rows: studies, series, instances, words and problems, set by set.
+"""From what Orthanc described to rows: studies, series, instances and words, set by set.
 
 Writes only, inside the caller's transaction; reads nothing from Orthanc. Every write is an upsert of what
 Orthanc says now, so that repeating any of it changes nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, delete, exists, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from bridge.changes import Resources
 from bridge.dicom_values import Attributes
 from bridge.errors import BadResource
-from bridge.orthanc_client import Resource
-from bridge.rows import Row, instance_row, series_row, study_row
+from bridge.orthanc_answers import Resource
+from bridge.problems import Problem, keep_problems
+from bridge.rows import UNINTELLIGIBLE, Row, instance_row, series_row, study_row
 from bridge.senders import note_senders
-from database.models import Base, Instance, ResourceLevel, Series, Study, StudyWord, SyncProblem
+from database.models import Base, Instance, ResourceLevel, Series, Study, StudyWord
 from database.upsert import upsert
 from database.words import words_of
 
@@ -30,6 +30,7 @@ class StudyWriter:
         self._session = session
         self._feed_id = feed_id
         self._now = now
+        self._updated_at = next_updated_at(session, now)
         self._problems: dict[str, Problem] = {}
 
     def write(self, found: Resources) -> None:
@@ -43,22 +44,8 @@ class StudyWriter:
         self._upsert_instances(found.instances.values(), series_ids)
         gone_from = self._mark_gone_instances(found.gone_instances)
         self.recount({*series_ids.values(), *gone_from}, found.studies)
-        self._keep_problems([*found.studies, *found.series, *found.instances, *found.gone_instances])
-
-    def that_differ(self, level: ResourceLevel, resources: Sequence[Resource]) -> list[Resource]:
-        """Those whose rows would change: a sweep leaves the others, and their ``updated_at``, alone."""
-        model: type[Study | Series] = Study if level == ResourceLevel.STUDY else Series
-        make = study_row if level == ResourceLevel.STUDY else series_row
-        rows = {row["orthanc_id"]: row for row in self._rows(level, resources, make)}
-        query: Select[Any] = select(model).where(model.feed_id == self._feed_id, model.orthanc_id.in_(rows))
-        known = {one.orthanc_id: one for one in self._session.scalars(query)}
-        return [
-            resource
-            for resource in resources
-            if (row := rows.get(resource.orthanc_id)) is not None
-            and (one := known.get(resource.orthanc_id)) is not None
-            and any(getattr(one, column) != value for column, value in row.items())
-        ]
+        read = [*found.studies, *found.series, *found.instances, *found.gone_instances]
+        keep_problems(self._session, self._feed_id, self._problems, read, self._now)
 
     # Upserts
 
@@ -73,7 +60,9 @@ class StudyWriter:
             "last_received_at": self._now,
             "created_at": self._now,
         }
-        self._upsert(Study, [defaults | row | {"updated_at": self._now} for row in rows], keep=defaults)
+        self._upsert(
+            Study, [defaults | row | {"updated_at": self._updated_at} for row in rows], keep=defaults
+        )
         self._replace_words(rows)
 
     def _upsert_series(self, series: Iterable[Resource], instances: Iterable[Resource]) -> dict[str, int]:
@@ -122,7 +111,7 @@ class StudyWriter:
                 is_kept = True
             except BadResource as error:
                 attributes.blemishes.append(str(error))
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
+            except UNINTELLIGIBLE as error:
                 # Nothing that one resource holds may stop the feed.
                 attributes.blemishes.append(f"its description can't be understood ({type(error).__name__})")
             if attributes.blemishes or resource.blemish:
@@ -199,9 +188,10 @@ class StudyWriter:
             studies |= set(
                 self._session.scalars(select(Series.study_id).where(Series.id.in_(series_ids)).distinct())
             )
-        self._recount_studies(studies)
+        self.recount_studies(studies)
 
-    def _recount_studies(self, ids: set[int]) -> None:
+    def recount_studies(self, ids: set[int]) -> None:
+        """Counts, times and modalities of these studies (by the database's ids), from their live series."""
         if not ids:
             return
         live = (Series.study_id == Study.id, Series.deleted_at.is_(None))
@@ -215,7 +205,7 @@ class StudyWriter:
                 last_received_at=func.coalesce(
                     _scalar(func.max(Series.last_received_at), live), Study.last_received_at
                 ),
-                updated_at=self._now,
+                updated_at=self._updated_at,
             )
             .execution_options(synchronize_session=False)
         )
@@ -234,83 +224,11 @@ class StudyWriter:
             [{"id": id_, "modalities": " ".join(sorted(names))} for id_, names in found.items()],
         )
 
-    # Problems
 
-    def _keep_problems(self, read: Sequence[str]) -> None:
-        """Record what was wrong this time; forget what was wrong with the same resources before."""
-        if self._session.scalar(select(exists().select_from(SyncProblem))):
-            mended = [orthanc_id for orthanc_id in read if orthanc_id not in self._problems]
-            self._session.execute(
-                delete(SyncProblem).where(
-                    SyncProblem.feed_id == self._feed_id, SyncProblem.orthanc_id.in_(mended)
-                )
-            )
-        upsert(
-            self._session,
-            SyncProblem,
-            [self._problem_row(orthanc_id, problem) for orthanc_id, problem in self._problems.items()],
-            key=("feed_id", "orthanc_id"),
-            overwrite=("reason", "is_kept", "last_seen_at"),
-            also="attempt_count = sync_problem.attempt_count + 1",
-        )
-
-    def _problem_row(self, orthanc_id: str, problem: "Problem") -> Row:
-        return {
-            "feed_id": self._feed_id,
-            "orthanc_id": orthanc_id,
-            "level": problem.level,
-            "reason": problem.reason,
-            "is_kept": problem.is_kept,
-            "first_seen_at": self._now,
-            "last_seen_at": self._now,
-            "attempt_count": 1,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """``is_kept``: the resource is in the database all the same."""
-
-    level: ResourceLevel
-    reason: str
-    is_kept: bool
-
-
-def mark_deleted(session: Session, studies: Iterable[int], now: datetime) -> None:
-    """These studies left Orthanc, with all they hold. Their rows stay: reports may stand on them."""
-    ids = list(studies)
-    series = select(Series.id).where(Series.study_id.in_(ids))
-    for statement in (
-        update(Instance).where(Instance.series_id.in_(series), Instance.deleted_at.is_(None)),
-        update(Series).where(Series.study_id.in_(ids), Series.deleted_at.is_(None)),
-    ):
-        session.execute(statement.values(deleted_at=now).execution_options(synchronize_session=False))
-    session.execute(
-        update(Study)
-        .where(Study.id.in_(ids))
-        .values(deleted_at=now, updated_at=now)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def mark_orphans(session: Session, feed_id: int, now: datetime) -> int:
-    """Whatever is live under something that left Orthanc left with it. Answers how many there were."""
-    gone_studies = select(Study.id).where(Study.feed_id == feed_id, Study.deleted_at.is_not(None))
-    gone_series = select(Series.id).where(Series.feed_id == feed_id, Series.deleted_at.is_not(None))
-    count = 0
-    for model, parents in (
-        (Series, Series.study_id.in_(gone_studies)),
-        (Instance, Instance.series_id.in_(gone_series)),
-    ):
-        result = session.execute(
-            update(model)
-            .where(parents, model.deleted_at.is_(None))
-            .values(deleted_at=now)
-            .execution_options(synchronize_session=False)
-        )
-        assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE answers
-        count += result.rowcount
-    return count
+def next_updated_at(session: Session, now: datetime) -> datetime:
+    """``now``, or just after the newest there is: pages poll for their maximum, and a clock may step back."""
+    newest = session.scalar(select(func.max(Study.updated_at)))
+    return now if newest is None else max(now, newest + timedelta(microseconds=1))
 
 
 def _scalar(what: Any, where: tuple[Any, ...]) -> Any:

@@ -10,15 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from bridge.changes import Resources, StudyReader, read_bulk
 from bridge.character_sets import needs_header
-from bridge.errors import OrthancRefused
+from bridge.departures import mark_orphans, mark_series, mark_studies
+from bridge.differences import that_differ
+from bridge.errors import OrthancRefused, OrthancTimeout
 from bridge.feed import FeedRow, load_feed
-from bridge.orthanc_client import OrthancClient, Resource
-from bridge.studies import StudyWriter, mark_deleted, mark_orphans
+from bridge.orthanc_answers import Resource
+from bridge.orthanc_client import OrthancClient
 from bridge.sync import write_resources
 from database.models import Instance, ResourceLevel, Series, Study, SyncProblem
 from database.session import Database
@@ -73,12 +75,8 @@ class Sweep:
     def _mark_gone(self, orthanc_ids: list[str]) -> None:
         back, unreadable = read_bulk(self._client, self._client.studies, orthanc_ids)
         gone = set(orthanc_ids) - {study.orthanc_id for study in back} - set(unreadable)
-        for orthanc_id in sorted(gone):
-            with self._database.write() as session:
-                query = select(Study.id).where(Study.feed_id == self._row.id, Study.orthanc_id == orthanc_id)
-                mark_deleted(session, session.scalars(query).all(), datetime.now(UTC))
-                self._row.guard(session)
-        self.findings.deleted += len(gone)
+        if gone:
+            self.findings.deleted += mark_studies(self._database, self._row, gone)
 
     def _compare(self, study_ids: list[str]) -> Iterator[None]:
         """Make these studies' rows equal to what Orthanc holds of them now."""
@@ -98,19 +96,28 @@ class Sweep:
         plain, refused = read_bulk(
             self._client, self._client.studies, [id_ for id_ in study_ids if id_ not in lacking]
         )
-        with self._database.read() as session:
-            writer = StudyWriter(session, self._row.id, self.started_at)
-            # A study whose file was read differs from Orthanc's own description of it, rightly.
-            readable = [study for study in plain if not needs_header(study)]
-            other_studies = writer.that_differ(ResourceLevel.STUDY, readable)
-            other_series = writer.that_differ(ResourceLevel.SERIES, series)
-        studies, refused_too = read_bulk(self._client, self._studies.read, sorted(lacking))
+        others = self._that_differ(ResourceLevel.STUDY, plain)
+        doubtful = {study.orthanc_id for study in others if needs_header(study)}
+        studies, refused_too = read_bulk(self._client, self._studies.read, sorted(lacking | doubtful))
+        read_again = [study for study in studies if study.orthanc_id in doubtful]
         lacking_series = [one for one in series if self._refresh or known.lacks_series(one.orthanc_id)]
+        found = [
+            *(study for study in studies if study.orthanc_id in lacking),
+            *(study for study in others if study.orthanc_id not in doubtful),
+            *self._that_differ(ResourceLevel.STUDY, read_again),
+        ]
         return Resources(
-            studies={one.orthanc_id: one for one in [*studies, *other_studies]},
-            series={one.orthanc_id: one for one in [*lacking_series, *other_series]},
+            studies={one.orthanc_id: one for one in found},
+            series={
+                one.orthanc_id: one
+                for one in [*lacking_series, *self._that_differ(ResourceLevel.SERIES, series)]
+            },
             unreadable={("study", id_): reason for id_, reason in (refused | refused_too).items()},
         )
+
+    def _that_differ(self, level: ResourceLevel, resources: list[Resource]) -> list[Resource]:
+        with self._database.read() as session:
+            return that_differ(session, self._row.id, level, resources)
 
     def _compare_instances(self, series: Resource, known: "_Known") -> Iterator[None]:
         rows = known.instances_of(series.orthanc_id)
@@ -119,12 +126,13 @@ class Sweep:
         ]
         self._mark_gone_instances(sorted(rows - set(series.children)))
         if self._extended_find and missing and len(missing) == len(series.children):
-            with suppress(OrthancRefused):  # one of them can't be described: below, it is found
+            with suppress(OrthancRefused, OrthancTimeout):  # below, the one that is to blame is found
                 listed = self._client.instances_of_series(series.orthanc_id, extended_find=True)
                 for start in range(0, len(listed), _INSTANCES_A_WRITE):
                     self._write_instances(listed[start : start + _INSTANCES_A_WRITE], {})
                     yield
-                return
+                # LimitFindInstances may have cut the list
+                missing = sorted(set(missing) - {one.orthanc_id for one in listed})
         for start in range(0, len(missing), _INSTANCES_A_WRITE):
             ids = missing[start : start + _INSTANCES_A_WRITE]
             self._write_instances(*read_bulk(self._client, self._client.instances, ids))
@@ -153,31 +161,8 @@ class Sweep:
     def _mark_gone_series(self, orthanc_ids: list[str]) -> None:
         back, unreadable = read_bulk(self._client, self._client.series, orthanc_ids)
         gone = set(orthanc_ids) - {one.orthanc_id for one in back} - set(unreadable)
-        if not gone:
-            return
-        with self._database.read() as session:
-            known = session.scalars(
-                select(Instance.orthanc_id)
-                .join(Series, Instance.series_id == Series.id)
-                .where(
-                    Series.feed_id == self._row.id,
-                    Series.orthanc_id.in_(gone),
-                    Instance.deleted_at.is_(None),
-                )
-            ).all()
-        self._mark_gone_instances(sorted(known))
-        with self._database.write() as session:
-            now = datetime.now(UTC)
-            ids = session.scalars(
-                update(Series)
-                .where(Series.feed_id == self._row.id, Series.orthanc_id.in_(gone))
-                .values(deleted_at=now)
-                .returning(Series.id)
-                .execution_options(synchronize_session=False)
-            ).all()
-            StudyWriter(session, self._row.id, now).recount(ids)
-            self._row.guard(session)
-        self.findings.deleted += len(gone)
+        if gone:
+            self.findings.deleted += mark_series(self._database, self._row, gone)
 
     def _finish(self) -> None:
         """Each problem was tried again: one that this sweep didn't see any more is about something gone."""
@@ -187,8 +172,8 @@ class Sweep:
                     SyncProblem.feed_id == self._row.id, SyncProblem.last_seen_at < self.started_at
                 )
             )
-            self.findings.deleted += mark_orphans(session, self._row.id, datetime.now(UTC))
             self._row.guard(session)
+        self.findings.deleted += mark_orphans(self._database, self._row)
         self._row.note_sweep(self._database, self.started_at, self._requested_at)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+from database.words import fold
+
 _SQLITE_WAIT_SECONDS = 15
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "foreign_keys=ON", "temp_store=MEMORY")
 
@@ -68,6 +70,7 @@ def _prepare_sqlite(synchronous: str, connection: sqlite3.Connection, _record: A
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     connection.execute(f"PRAGMA synchronous={synchronous}")
+    connection.create_function("fold", 1, fold, deterministic=True)  # its own lower() knows ASCII only
 
 
 def _begin_sqlite(connection: Connection) -> None:

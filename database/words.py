@@ -16,6 +16,8 @@ def fold(text: str) -> str:
 
     Only Latin, Greek and Cyrillic marks are dropped: to Japanese and Korean they are part of the letter.
     """
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f")
     return unicodedata.normalize("NFKC", bare.translate(_PLAIN_LETTERS))

@@ -14,7 +14,7 @@ from bridge.loop import Worker
 from bridge.orthanc_client import OrthancClient
 from database.models import Instance, Series, Study
 from database.session import Database
-from tests.orthanc_process import OrthancProcess
+from tests.orthanc_process import OrthancProcess, free_port
 
 ROOT = Path(__file__).parent.parent
 Contents = dict[str, set[str]]
@@ -71,6 +71,7 @@ def environment_for(orthanc: OrthancProcess, database_url: str, data_dir: Path) 
         **os.environ,
         "NOCTIS_DATA_DIR": str(data_dir),
         "NOCTIS_DATABASE_URL": database_url,
+        "NOCTIS_HTTP_PORT": str(free_port()),
         "NOCTIS_ORTHANC_HTTP_PORT": str(orthanc.http_port),
         "NOCTIS_DICOM_PORT": str(orthanc.dicom_port),
         "NOCTIS_ORTHANC_USERNAME": orthanc.username,

@@ -157,6 +157,13 @@ class FakeArchive:
                 else:
                     node.tags[keyword] = value
 
+    def correct(self, study_id: str, **tags: str) -> None:
+        """Give a study and its files other values without a change row, as ``/reconstruct`` leaves them."""
+        with self.lock:
+            self._state.nodes[study_id].tags |= tags
+            for node in map(self._state.nodes.__getitem__, self._below(self._state.nodes[study_id])):
+                node.attributes |= tags
+
     # What the server asks
 
     def statistics(self) -> dict[str, int]:

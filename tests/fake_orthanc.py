@@ -23,7 +23,7 @@ import orjson
 
 from bridge.orthanc_client import OrthancClient
 from tests.fake_archive import FakeArchive
-from tests.fake_routes import Refusal, Site, answer
+from tests.fake_routes import Refusal, Silence, Site, answer
 from tests.synthetic_archive import SyntheticArchive
 
 _IDLE_SECONDS = 1.0
@@ -166,6 +166,10 @@ class _Handler(BaseHTTPRequestHandler):
             content = answer(fake, self.command, self.path, body)
         except Refusal as refusal:
             self._send(refusal.status, _refusal_body(refusal, self.command, self.path), {})
+            return
+        except Silence:
+            self.rfile.read(1)  # until the client hangs up
+            self.close_connection = True
             return
         self._send(200, *_encode(content))
         self.connection.settimeout(self.timeout)

@@ -20,7 +20,10 @@ _DEFAULT_LIMIT = 100
 
 
 class Site:
-    """All that an answer depends on beside the request. A bulk request with a ``poison`` id fails."""
+    """All that an answer depends on beside the request.
+
+    A bulk request with a ``poison`` id fails; one with a ``silent`` id is never answered.
+    """
 
     def __init__(
         self, archive: FakeArchive | SyntheticArchive, username: str, *, has_extended_find: bool
@@ -29,6 +32,9 @@ class Site:
         self.username = username
         self.has_extended_find = has_extended_find
         self.poison: set[str] = set()
+        self.silent: set[str] = set()
+        self.limit_find: int | None = None
+        """Orthanc's LimitFindInstances and LimitFindResults, which cut finds and nothing else."""
         self.poisoned_files: set[str] = set()
         """Instances whose description is fine and whose file can't be read."""
         self.port = 0
@@ -45,6 +51,10 @@ class Refusal(Exception):  # noqa: N818 - what the server answers
             message,
             details,
         )
+
+
+class Silence(Exception):  # noqa: N818 - what the server does
+    """No answer, however long one waits."""
 
 
 def _unknown() -> Any:
@@ -191,9 +201,15 @@ def _bulk(site: Site, body: bytes) -> list[dict[str, Any]]:
         raise Refusal(400, 15, "Bad file format", "List of strings expected in field: Resources")
     if "Level" in request:
         ids = site.archive.related(ids, _level(request))
+    _choke(site, ids)
+    return _describe_all(site, ids, has_metadata=request.get("Metadata", True))
+
+
+def _choke(site: Site, ids: list[str]) -> None:
+    if not site.silent.isdisjoint(ids):
+        raise Silence
     if not site.poison.isdisjoint(ids):
         raise Refusal(500, 1, "Internal error")
-    return _describe_all(site, ids, has_metadata=request.get("Metadata", True))
 
 
 def _describe_all(site: Site, ids: list[str], *, has_metadata: bool) -> list[dict[str, Any]]:
@@ -229,8 +245,8 @@ def _find(site: Site, body: bytes) -> Any:
         return site.archive.ids(level)
     parent = next((request[key] for key in request if key.startswith("Parent")), None)
     ids = site.archive.ids(level) if parent is None else site.archive.related([parent], level)
-    if not site.poison.isdisjoint(ids):
-        raise Refusal(500, 1, "Internal error")
+    _choke(site, ids)
+    ids = ids[: site.limit_find]
     if "ResponseContent" not in request:
         return ids
     answers = _describe_all(site, ids, has_metadata="Metadata" in request["ResponseContent"])

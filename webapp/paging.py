@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Time, func, literal, not_, tuple_
+from sqlalchemy import ColumnElement, Select, Text, Time, func, literal, not_, tuple_
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from database.models import Study
 from webapp.worklist_filters import clean
@@ -33,8 +36,25 @@ class SortColumn:
     is_descending_first: bool = False
 
 
+class _alphabetical(FunctionElement[str]):  # noqa: N801 - written like a function of SQL
+    """What a text is sorted by: Ö beside O, small letters beside capitals, whatever the server's locale."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_alphabetical, "sqlite")
+def _fold(element: _alphabetical, compiler: SQLCompiler, **options: Any) -> str:
+    return f"fold({compiler.process(element.clauses, **options)})"  # database.session's
+
+
+@compiles(_alphabetical, "postgresql")
+def _collate(element: _alphabetical, compiler: SQLCompiler, **options: Any) -> str:
+    return f'(lower({compiler.process(element.clauses, **options)}) COLLATE "und-x-icu")'
+
+
 def _text_column(column: InstrumentedAttribute[str]) -> SortColumn:
-    return SortColumn((func.lower(column),), (clean,), column != "")
+    return SortColumn((_alphabetical(column),), (clean,), column != "")
 
 
 _study_time = func.coalesce(Study.study_time, literal(_MIDNIGHT, Time()))

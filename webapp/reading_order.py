@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Row
 from sqlalchemy.orm import InstrumentedAttribute
-
-from database.models import Instance
 
 
 def numbers_first(number: InstrumentedAttribute[Any]) -> tuple[ColumnElement[Any], ...]:
@@ -13,8 +11,13 @@ def numbers_first(number: InstrumentedAttribute[Any]) -> tuple[ColumnElement[Any
     return number.is_(None), number.expression
 
 
-def in_reading_order(number: InstrumentedAttribute[Any]) -> tuple[ColumnElement[Any], ...]:
-    return *numbers_first(number), Instance.sop_instance_uid.expression, Instance.id.expression
+def reading_place(instance: Row[*tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The sort key of a row with ``id``, ``instance_number`` and ``sop_instance_uid``.
+
+    By instance number: the database holds no positions in space.
+    """
+    number = instance.instance_number
+    return number is None, number or 0, uid_key(instance.sop_instance_uid), instance.id
 
 
 def uid_key(uid: str) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from database.models import Facility, Instance, Series, Study, StudyFacility
 from webapp.presentation import instant
-from webapp.reading_order import numbers_first, uid_key
+from webapp.reading_order import numbers_first, reading_place
 from webapp.services import current_database, current_services
 from webapp.sessions import current_user
 from webapp.sop_classes import Kind, kind, sop_class_name, transfer_syntax_name
@@ -136,12 +136,7 @@ def instances(study_id: int, series_id: int) -> Response:
                 Instance.sop_instance_uid,
             ).where(Instance.series_id == series_id, Instance.deleted_at.is_(None))
         ).all()
-    return jsonify(_compact(sorted(found, key=_reading_place)))
-
-
-def _reading_place(row: Row[int, int, str, int | None, str]) -> tuple[Any, ...]:
-    number = row.instance_number
-    return number is None, number or 0, uid_key(row.sop_instance_uid), row.id
+    return jsonify(_compact(sorted(found, key=reading_place)))
 
 
 def _compact(found: Sequence[Row[int, int, str, int | None, str]]) -> dict[str, Any]:

@@ -1,11 +1,23 @@
 """The reading worklist: which studies wait, and what has come since the page was rendered."""
 
 import hashlib
+import math
+import re
+import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    get_template_attribute,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,12 +29,15 @@ from webapp.services import current_database, current_services
 from webapp.sessions import current_user, newest_change
 from webapp.visibility import has_no_facility, visible_facilities, visible_studies
 from webapp.worklist_filters import NO_FACILITY, DatePreset, Filters, Status
+from webapp.worklist_news import Rendering, has_begun_to_match, moment
 
 PAGE_SIZE = 100
 _MOST_COUNTED = 999
 _MOST_SHOWN_IDS = 2 * PAGE_SIZE
-# What radiology sends; whatever else is in the URL is offered too, so that it can be taken away again.
+# What radiology sends; what was received lately is offered too, and what the URL asks for.
 _MODALITIES = ("CR", "CT", "DX", "MG", "MR", "NM", "OT", "PT", "RF", "SC", "SR", "US", "XA")
+_MODALITY = re.compile(r"[A-Z0-9_]{1,16}")  # VR CS (PS3.5 6.2), as all defined terms are written
+_STUDIES_WITH_USUAL_MODALITIES = 2000
 
 blueprint = Blueprint("worklist", __name__)
 
@@ -38,13 +53,14 @@ def show() -> str:
     cursor = Cursor.decode(request.args.get("page", ""), sort)
     matching = _matching_studies(filters)
     with current_database().read() as session:
-        known = session.scalar(select(func.max(Study.id))) or 0
+        rendering = Rendering.now(session)
         page = fetch_page(session, matching, sort, cursor, PAGE_SIZE)
         context: dict[str, Any] = {
             "page": page,
-            "known": known,
+            "news_url": _news_url(filters, rendering),
             "count": _count(session, matching),
             "facilities": session.scalars(visible_facilities(current_user()).order_by(Facility.name)).all(),
+            "modality_choices": sorted({*_MODALITIES, *_usual_modalities(session), *filters.modalities}),
             "facilities_of": _facilities_of(session, [study.id for study in page.studies]),
             "lacks_facility": not page.studies and has_no_facility(session, current_user()),
         }
@@ -54,7 +70,6 @@ def show() -> str:
         sort=sort,
         is_first_page=cursor is None,
         sort_columns=SORT_COLUMNS,
-        modality_choices=sorted({*_MODALITIES, *filters.modalities}),
         DatePreset=DatePreset,
         Status=Status,
         NO_FACILITY=NO_FACILITY,
@@ -65,30 +80,39 @@ def show() -> str:
 
 @blueprint.get("/worklist/news")
 def news() -> AnyResponse:
-    """What has changed since the page was rendered: studies that are new, and today's counts of those shown.
+    """What has changed since the page was rendered: how many studies are new, and which rows differ.
 
     Asked once a second by every open worklist. While nothing changed the answer is 304, for one query: who
     asks, and the end of an index.
     """
-    tag = _state()
-    if tag in request.if_none_match:
-        unchanged = Response(status=304)
-        unchanged.set_etag(tag)
-        return unchanged
+    state = _state()
+    for tag in request.if_none_match.as_set():
+        if _is_current(tag, state):
+            unchanged = Response(status=304)
+            unchanged.set_etag(tag)
+            return unchanged
+    filters, rendering = Filters.from_query(request.args), Rendering.from_query(request.args)
+    has_begun = has_begun_to_match(filters, rendering, current_services().settings.stable_seconds)
+    shown = _shown_ids()
     with current_database().read() as session:
-        matching = _matching_studies(Filters.from_query(request.args))
-        known = min(max(request.args.get("known", 0, int), 0), 2**62)
-        arrived = _count(session, matching.where(Study.id > known))
-        shown = _shown(session)
-    response = jsonify(new=str(arrived), total=arrived.number, shown=[_live_values(study) for study in shown])
-    response.set_etag(tag)
+        new = _count(session, _matching_studies(filters).where(has_begun, Study.id.not_in(shown)))
+        rows = _changed_rows(session, shown, moment(request.args.get("changed", "")))
+        changes_at = _next_arrival(session) if filters.status else ""
+    response = jsonify(new=str(new), total=new.number, rows=rows, changed=_newest_change())
+    response.set_etag(f"{state}-{changes_at}")
     return response
+
+
+def _news_url(filters: Filters, rendering: Rendering) -> str:
+    values: dict[str, Any] = {**filters.to_query(), **rendering.to_query(), "changed": _newest_change()}
+    return url_for("worklist.news", **values)
 
 
 def _matching_studies(filters: Filters) -> Select[Study]:
     """What the worklist shows: visible, still in the archive, and as the filters ask."""
     studies = visible_studies(current_user()).where(Study.deleted_at.is_(None))
-    return filters.apply(studies, current_services().settings.stable_seconds)
+    facilities = visible_facilities(current_user())
+    return filters.apply(studies, facilities, current_services().settings.stable_seconds)
 
 
 def _count(session: Session, studies: Select[Study]) -> Count:
@@ -113,31 +137,70 @@ def _facilities_of(session: Session, study_ids: list[int]) -> dict[int, list[str
     return names
 
 
+def _usual_modalities(session: Session) -> set[str]:
+    """Those of the newest studies that this user may see."""
+    newest = (
+        visible_studies(current_user())
+        .where(Study.deleted_at.is_(None))
+        .with_only_columns(Study.modalities)
+        .order_by(Study.received_at.desc())
+        .limit(_STUDIES_WITH_USUAL_MODALITIES)
+        .subquery()
+    )
+    texts = session.scalars(select(newest.c.modalities).distinct())
+    return {word for text in texts for word in text.split() if _MODALITY.fullmatch(word)}
+
+
+def _newest_change() -> str:
+    """When the bridge last changed any study, for an address."""
+    at = newest_change()
+    return at.isoformat() if at else ""
+
+
 def _state() -> str:
-    """An ETag that changes whenever the bridge has changed any study.
+    """The part of the ETag that changes whenever the bridge has changed any study.
 
     Older than what is answered with it, never newer: at worst the same news come twice.
     """
-    return hashlib.sha256(f"{newest_change()} {current_user().id}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{_newest_change()} {current_user().id}".encode()).hexdigest()[:32]
 
 
-def _shown(session: Session) -> list[Study]:
-    """The studies that the asking page shows, as far as this user may see them."""
+def _is_current(tag: str, state: str) -> bool:
+    """A tag is its state, and the second at which the answer changes without the bridge's doing."""
+    known, _, changes_at = tag.partition("-")
+    return known == state and (changes_at == "" or (changes_at.isdecimal() and int(changes_at) > time.time()))
+
+
+def _next_arrival(session: Session) -> str:
+    """The Unix second at which the next *receiving* study will have *arrived*, unless more of it comes."""
+    stable_age = timedelta(seconds=current_services().settings.stable_seconds)
+    latest_arrived = datetime.now(UTC) - stable_age
+    receiving = visible_studies(current_user()).where(
+        Study.updated_at > latest_arrived,  # has an index; what came later was also written later
+        Study.last_received_at > latest_arrived,
+    )
+    first = session.scalar(receiving.with_only_columns(func.min(Study.last_received_at)))
+    return str(math.ceil((first + stable_age).timestamp())) if first else ""
+
+
+def _shown_ids() -> list[int]:
+    """The studies that the asking page shows, as it says."""
     texts = request.args.get("shown", "").split(".")[:_MOST_SHOWN_IDS]
-    ids = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
-    return list(session.scalars(visible_studies(current_user()).where(Study.id.in_(ids)))) if ids else []
+    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
 
 
-def _live_values(study: Study) -> dict[str, Any]:
-    """What of a row goes on changing while its images come."""
-    return {
-        "id": study.id,
-        "series": study.series_count,
-        "images": study.instance_count,
-        "modalities": study.modalities,
-        "arrives": _arrives_at(study),
-        "gone": study.deleted_at is not None,
-    }
+def _changed_rows(session: Session, shown: list[int], since: datetime | None) -> list[dict[str, Any]]:
+    """Those of the rows shown that the bridge has written since, as the page would render them now."""
+    studies = visible_studies(current_user()).where(Study.id.in_(shown))
+    if since is not None:
+        studies = studies.where(Study.updated_at >= since)
+    changed = session.scalars(studies).all()
+    facilities_of = _facilities_of(session, [study.id for study in changed])
+    study_row = get_template_attribute("worklist/row.html", "study_row")
+    return [
+        {"id": study.id, "html": study_row(study, facilities_of.get(study.id, []), _arrives_at(study))}
+        for study in changed
+    ]
 
 
 def _arrives_at(study: Study) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Exists, Select, exists, select
 from werkzeug.datastructures import MultiDict
 
 from database.models import Facility, Series, Study, StudyFacility, StudyWord
@@ -93,7 +93,10 @@ class Filters:
         first, last = _PRESET_DAYS[self.preset]
         return today - timedelta(days=first), today - timedelta(days=last)
 
-    def apply(self, studies: Select[Study], stable_seconds: int) -> Select[Study]:
+    def apply(
+        self, studies: Select[Study], facilities: Select[Facility], stable_seconds: int
+    ) -> Select[Study]:
+        """``facilities``: those that the reader may know; the code of any other is as if it didn't exist."""
         studies = self._match_words(studies)
         first, last = self.dates
         if first is not None:
@@ -101,13 +104,16 @@ class Filters:
         if last is not None:
             studies = studies.where(Study.study_date <= last)
         if self.modalities:
-            studies = studies.where(
-                exists()
-                .where(Series.study_id == Study.id)
-                .where(Series.modality.in_(self.modalities))
-                .where(Series.deleted_at.is_(None))
-            )
-        return self._match_status(self._match_facility(studies), stable_seconds)
+            studies = studies.where(self.has_modality())
+        return self._match_status(self._match_facility(studies, facilities), stable_seconds)
+
+    def has_modality(self) -> Exists:
+        """Whether any series that is still there has one of the modalities asked for."""
+        return (
+            exists()
+            .where(Series.study_id == Study.id, Series.deleted_at.is_(None))
+            .where(Series.modality.in_(self.modalities))
+        )
 
     def _match_words(self, studies: Select[Study]) -> Select[Study]:
         for word in sorted(words_of(self.text))[:_MOST_WORDS]:
@@ -116,13 +122,13 @@ class Filters:
             studies = studies.where(Study.id.in_(matching))
         return studies
 
-    def _match_facility(self, studies: Select[Study]) -> Select[Study]:
+    def _match_facility(self, studies: Select[Study], facilities: Select[Facility]) -> Select[Study]:
         links = exists().where(StudyFacility.study_id == Study.id)
         if self.facility == NO_FACILITY:
             return studies.where(~links)
         if self.facility:
-            links = links.where(StudyFacility.facility_id == Facility.id, Facility.code == self.facility)
-            return studies.where(links)
+            wanted = facilities.where(Facility.code == self.facility).with_only_columns(Facility.id)
+            return studies.where(links.where(StudyFacility.facility_id.in_(wanted)))
         return studies
 
     def _match_status(self, studies: Select[Study], stable_seconds: int) -> Select[Study]:

@@ -49,6 +49,11 @@ class Product:
             )
         return count == len(datasets)
 
+    def orthanc_id(self, patient_name: str) -> str:
+        """Of the one study under this name."""
+        with self.database.read() as session:
+            return session.scalars(select(Study.orthanc_id).where(Study.patient_name == patient_name)).one()
+
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:

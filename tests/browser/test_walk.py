@@ -1,11 +1,17 @@
 """A radiologist's walk through the product, in a real browser with everything behind it."""
 
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 from pydicom.uid import generate_uid
+from sqlalchemy import update
 
+from database.models import Feed, Study
 from emulator.documents import encapsulated_pdf
 from emulator.studies import make_study
 from tests.browser.conftest import Product, sign_in
@@ -21,6 +27,13 @@ HAS_PICTURE = """() => {
 @pytest.fixture(autouse=True)
 def _patience() -> None:
     expect.set_options(timeout=20_000)
+
+
+@pytest.fixture
+def unwatched(browser: Browser, product: Product) -> Iterator[Page]:
+    """A page on which requests may fail: the browser's console calls that an error."""
+    with browser.new_context(base_url=product.url) as context:
+        yield context.new_page()
 
 
 def send_study(product: Product, name: str, **knobs: Any) -> None:
@@ -99,6 +112,73 @@ def test_a_study_that_grows_updates_its_row_in_place(product: Product, page: Pag
     expect(row(page, "Growing").get_by_text("receiving")).to_be_visible()
     send_study(product, "Growing^Study", instance_count=5)
     expect(row(page, "Growing").locator(".c-images")).to_have_text("5")
+
+
+def test_a_correction_reaches_the_open_row_and_leaves_the_focus(product: Product, page: Page) -> None:
+    for name in ("Wrong^Name", "Other^Name"):
+        send_study(product, name)
+    sign_in(page)
+    page.goto("/worklist?q=name&sort=name")
+    link = row(page, "Wrong, Name").get_by_role("link")
+    link.focus()
+    place = page.locator("tr[data-study]").all_inner_texts().index(row(page, "Wrong, Name").inner_text())
+    with product.database.write() as session:  # as the bridge writes what Orthanc says now
+        corrected = {"patient_name": "Right^<b>Name</b>", "patient_birth_date": date(1950, 1, 1)}
+        session.execute(
+            update(Study)
+            .where(Study.patient_name == "Wrong^Name")
+            .values(updated_at=datetime.now(UTC), study_description="MR knee", **corrected)
+        )
+    mended = row(page, "Right, <b>Name</b>")
+    expect(mended).to_contain_text("MR knee")
+    expect(mended.get_by_role("link")).to_be_focused()
+    expect(page.locator("tr[data-study]").nth(place)).to_contain_text("Right")
+    times = page.locator("tr[data-study] .c-received time").all_inner_texts()
+    assert len(times) == 2
+    assert not any("UTC" in text for text in times)
+
+
+def test_a_study_that_was_deleted_and_sent_again_is_announced(product: Product, page: Page) -> None:
+    send_study(product, "Deleted^Study")
+    sign_in(page)
+    page.goto("/worklist?q=deleted")
+    with closing(product.orthanc.client()) as client:
+        client.delete_study(product.orthanc_id("Deleted^Study"))
+    with product.database.write() as session:  # as `python -m bridge sweep` asks for one
+        session.execute(update(Feed).values(sweep_requested_at=datetime.now(UTC)))
+    expect(row(page, "Deleted, Study").get_by_text("Gone")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="No study matches")).to_be_visible()
+    send_study(product, "Deleted^Study")
+    page.get_by_role("link", name="1 new study").click()
+    expect(row(page, "Deleted, Study").locator(".c-images")).to_have_text("6")
+
+
+def test_a_silent_server_is_told_and_heard_again(unwatched: Page) -> None:
+    page = unwatched
+    sign_in(page)
+    page.route("**/worklist/news?*", lambda route: route.abort())
+    expect(page.locator("#connection")).to_have_text(re.compile(r"^Not updated since \d\d:\d\d$"))
+    page.unroute("**/worklist/news?*")
+    expect(page.locator("#connection")).to_have_text("")
+    page.context.clear_cookies()
+    expect(page.locator("#connection")).to_have_text("Signed out: reload the page")
+
+
+def test_a_hidden_page_asks_nothing_and_asks_at_once_when_seen(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/news" in request.url else None)
+    page.add_init_script("Object.defineProperty(document, 'hidden', { get: () => window.isAway === true })")
+    sign_in(page)
+    with page.expect_request("**/worklist/news?*"):
+        pass
+    page.evaluate("window.isAway = true")
+    page.wait_for_timeout(1500)  # the last request may be under way
+    asked.clear()
+    page.wait_for_timeout(3000)
+    assert asked == []
+    with page.expect_request("**/worklist/news?*"):
+        page.evaluate("isAway = false; document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def test_window_zoom_and_reset(product: Product, page: Page) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from database.migrate import upgrade
-from database.models import Role, Series, Study
+from database.models import Facility, Role, Series, Study
 from database.session import Database, make_engine
 from database.words import fold, words_of
 from tests.factories import SeriesPlan, create_facility, create_member, create_study
@@ -22,7 +22,9 @@ STABLE_SECONDS = 60
 def matches(database: Database, filters: Filters) -> list[str]:
     """The patient IDs that are found."""
     with database.read() as session:
-        found = session.scalars(filters.apply(select(Study), STABLE_SECONDS).order_by(Study.patient_id))
+        found = session.scalars(
+            filters.apply(select(Study), select(Facility), STABLE_SECONDS).order_by(Study.patient_id)
+        )
         return [study.patient_id for study in found]
 
 
@@ -84,7 +86,7 @@ def test_any_beginning_of_any_word_finds_the_study_in_any_case(
         return
     with one_database.read() as session:
         for text in (prefix, fold(prefix.upper())):
-            found = session.scalars(Filters(text=text).apply(select(Study), STABLE_SECONDS))
+            found = session.scalars(Filters(text=text).apply(select(Study), select(Facility), STABLE_SECONDS))
             assert study.id in {one.id for one in found} or words_of(text) != {prefix}
 
 

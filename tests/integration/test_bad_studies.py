@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import func, select
 
+from bridge.status import read_status
 from database.models import Study, SyncProblem
 from database.session import Database
 from tests.bridges import held_by_database, working
@@ -25,21 +26,24 @@ def _archive(fake: FakeOrthanc) -> FakeArchive:
     return fake.archive
 
 
-def _store(archive: FakeArchive, number: int, *, calling_ae_title: str = "CT1") -> str:
-    """A study of one instance; answers the study's id."""
-    instance = archive.store(
-        {
-            "PatientID": f"P{number}",
-            "PatientName": f"Good^Study{number}",
-            "PatientBirthDate": "19700101",
-            "StudyInstanceUID": f"1.2.{number}",
-            "SeriesInstanceUID": f"1.2.{number}.1",
-            "SOPInstanceUID": f"1.2.{number}.1.1",
-            "StudyDate": "20261101",
-            "Modality": "CT",
-        },
-        {"RemoteAET": calling_ae_title},
-    )
+def _store(
+    archive: FakeArchive, number: int, *, calling_ae_title: str = "CT1", instance_count: int = 1
+) -> str:
+    """A study of one series; answers the study's id."""
+    for instance_number in range(1, instance_count + 1):
+        instance = archive.store(
+            {
+                "PatientID": f"P{number}",
+                "PatientName": f"Good^Study{number}",
+                "PatientBirthDate": "19700101",
+                "StudyInstanceUID": f"1.2.{number}",
+                "SeriesInstanceUID": f"1.2.{number}.1",
+                "SOPInstanceUID": f"1.2.{number}.1.{instance_number}",
+                "StudyDate": "20261101",
+                "Modality": "CT",
+            },
+            {"RemoteAET": calling_ae_title},
+        )
     return archive.related([instance], "Study")[0]
 
 
@@ -105,6 +109,43 @@ def test_a_sweep_retries_and_forgets_what_is_mended(fake: FakeOrthanc, database:
     assert len(held_by_database(database)["instances"]) == 1
 
 
+@pytest.mark.parametrize("level", ["Study", "Series"])
+def test_what_belongs_to_a_bad_study_or_series_is_counted_and_comes_when_it_is_mended(
+    fake: FakeOrthanc, database: Database, level: str
+) -> None:
+    archive = _archive(fake)
+    _store(archive, 1)
+    (bad,) = archive.related([_store(archive, 2, instance_count=3)], level)
+    archive.spoil(bad, **{f"{level}InstanceUID": None})
+    client = fake.client()
+    with working(database, client) as worker:
+        worker.drain()
+        _store(archive, 2, instance_count=4)  # one more for a parent that isn't kept
+        worker.drain()
+        before = read_status(database, client)
+        archive.spoil(bad, **{f"{level}InstanceUID": "1.2.2"})
+        worker.sweep()
+        after = read_status(database, client)
+    assert (before.instances, before.problems, before.missing_instances) == (1, 1, 4)
+    assert (after.instances, after.problems, after.missing_instances) == (5, 0, 0)
+
+
+def test_a_bad_study_that_is_mended_by_a_change_gets_what_was_left_out_from_a_sweep(
+    fake: FakeOrthanc, database: Database
+) -> None:
+    archive = _archive(fake)
+    bad = _store(archive, 1, instance_count=3)
+    archive.spoil(bad, StudyInstanceUID=None)
+    with working(database, fake.client()) as worker:
+        worker.drain()
+        archive.spoil(bad, StudyInstanceUID="1.2.1")
+        archive.stabilise(bad)
+        worker.drain()
+        assert (_live_studies(database), _reasons(database)) == (1, [])
+        worker.sweep()
+    assert len(held_by_database(database)["instances"]) == 3
+
+
 def test_a_sweep_forgets_the_problems_of_what_is_gone(fake: FakeOrthanc, database: Database) -> None:
     archive = _archive(fake)
     bad = _store(archive, 1)
@@ -126,6 +167,23 @@ def test_a_resource_that_orthanc_cannot_describe_is_found_among_a_thousand(
         worker.drain()
     assert _live_studies(database) == 249
     assert "HTTP 500" in _reasons(database)[0]
+
+
+@pytest.mark.parametrize("level", ["Instance", "Series", "Study"])
+def test_a_resource_that_orthanc_never_describes_is_found_and_the_feed_goes_on(
+    fake: FakeOrthanc, database: Database, level: str
+) -> None:
+    archive = _archive(fake)
+    studies = [_store(archive, number) for number in range(4)]
+    fake.silent.update(archive.related(studies[2:3], level))
+    with working(database, fake.client(seconds=2)) as worker:
+        worker.drain()
+        assert len(held_by_database(database)["instances"]) == 3
+        assert _reasons(database) == ["Orthanc can't describe it (no answer in time)"]
+        fake.silent.clear()
+        worker.sweep()
+    assert _reasons(database) == []
+    assert len(held_by_database(database)["instances"]) == 4
 
 
 def test_a_value_that_the_database_refuses_costs_only_its_own_instance(

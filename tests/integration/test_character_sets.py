@@ -15,11 +15,11 @@ from tests.orthanc_process import OrthancProcess
 class _Rest:
     def __init__(self, orthanc: OrthancProcess) -> None:
         self._url = orthanc.url
-        self._session = requests.Session()
-        self._session.auth = (orthanc.username, orthanc.password)
+        self._auth = (orthanc.username, orthanc.password)
 
     def post(self, path: str, **options: Any) -> requests.Response:
-        answer = self._session.post(self._url + path, timeout=30, **options)
+        # Not a session: Orthanc closes a connection that idles, maybe just when it is asked again.
+        answer = requests.post(self._url + path, auth=self._auth, timeout=60, **options)
         answer.raise_for_status()
         return answer
 

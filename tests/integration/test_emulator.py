@@ -44,10 +44,9 @@ def _peer(answers: list[int]) -> Iterator[int]:
     ae = AE(ae_title="PEER")
     for dataset in make_study():
         ae.add_supported_context(dataset.SOPClassUID)
-    port = free_port()
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)])
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)])
     try:
-        yield port
+        yield server.server_address[1]
     finally:
         server.shutdown()
 
@@ -165,7 +164,7 @@ def test_a_rejection_says_why(orthanc: OrthancProcess) -> None:
 
 
 def _get(orthanc: OrthancProcess, path: str) -> Any:
-    return requests.get(orthanc.url + path, auth=(orthanc.username, orthanc.password), timeout=30).json()
+    return requests.get(orthanc.url + path, auth=(orthanc.username, orthanc.password), timeout=60).json()
 
 
 def _read_all(descriptor: int) -> str:

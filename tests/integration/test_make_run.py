@@ -28,7 +28,7 @@ def test_a_second_make_run_finds_the_study_and_the_password_of_the_first(tmp_pat
 
         assert noctis.password == password
         assert noctis.status()["studies"] == 1
-        assert requests.get(f"{noctis.web_address}/sign-in", timeout=10).status_code == 200
+        assert requests.get(f"{noctis.web_address}/sign-in", timeout=60).status_code == 200
         noctis.press_ctrl_c()
         noctis.wait_until_nothing_is_left()
         assert "Traceback" not in noctis.everything_written
@@ -86,7 +86,7 @@ def test_two_copies_run_side_by_side_and_sigterm_to_make_stops_one(tmp_path: Pat
         one.wait_until_nothing_is_left()
 
         assert len(two.programs()) == 3
-        assert requests.get(f"{two.web_address}/sign-in", timeout=10).status_code == 200
+        assert requests.get(f"{two.web_address}/sign-in", timeout=60).status_code == 200
 
 
 def test_a_closed_terminal_ends_everything(tmp_path: Path) -> None:

@@ -10,12 +10,16 @@ import requests
 from pydicom import dcmread
 
 from bridge.errors import OrthancRefused, OrthancUnavailable
-from bridge.orthanc_client import Change, OrthancClient
+from bridge.orthanc_answers import Change, Resource
+from bridge.orthanc_client import OrthancClient
 from emulator.studies import make_study, part10_bytes
 from tests.fake_archive import FakeArchive
 from tests.fake_orthanc import FakeOrthanc
 from tests.fake_resources import orthanc_id
 from tests.orthanc_process import OrthancProcess
+
+_LATER = {"Labels", "MainDicomTagsSignature"}
+"""What Orthanc 1.12 adds to its descriptions: this suite holds for it, too."""
 
 
 class Site:
@@ -24,11 +28,11 @@ class Site:
     def __init__(self, server: FakeOrthanc | OrthancProcess) -> None:
         self.server = server
         self.client: OrthancClient = server.client()
-        self._session = requests.Session()
-        self._session.auth = (server.username, server.password)
+        self._auth = (server.username, server.password)
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self._session.request(method, self.server.url + path, timeout=30, **options)
+        """On a connection of its own: Orthanc closes one that idles, maybe just when it is asked again."""
+        return requests.request(method, self.server.url + path, auth=self._auth, timeout=60, **options)
 
     def get(self, path: str) -> Any:
         return self.ask("GET", path).json()
@@ -44,14 +48,14 @@ class Site:
         return self.client.changes(0, 1000).changes
 
     def close(self) -> None:
-        self._session.close()
         self.client.close()
 
 
 def start(kind: str, stack: ExitStack, *, overwrite: bool = False) -> Site:
+    archive = FakeArchive(overwrite_instances=overwrite)
     site = Site(
-        stack.enter_context(FakeOrthanc(FakeArchive(overwrite_instances=overwrite)))
-        if kind == "fake"
+        stack.enter_context(FakeOrthanc(archive, has_extended_find=kind == "fake 1.12"))
+        if kind.startswith("fake")
         else stack.enter_context(
             OrthancProcess(overrides={"OverwriteInstances": overwrite, "StableAge": 600})
         )
@@ -60,7 +64,7 @@ def start(kind: str, stack: ExitStack, *, overwrite: bool = False) -> Site:
     return site
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", "fake 1.12", "real"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -71,6 +75,10 @@ def site(kind: str) -> Iterator[Site]:
         yield start(kind, stack)
 
 
+def _id(resource: Resource) -> str:
+    return resource.orthanc_id
+
+
 def kinds(changes: list[Change]) -> list[str]:
     return [change.kind for change in changes]
 
@@ -78,10 +86,9 @@ def kinds(changes: list[Change]) -> list[str]:
 def test_system_names_version_and_dicom_address(site: Site) -> None:
     system = site.client.system()
 
-    assert system.version == "1.10.1"
+    assert system.version.startswith("1.1")
     assert system.dicom_aet == "NOCTIS"
     assert system.dicom_port > 0
-    assert not system.has_extended_find
 
 
 def test_statistics_count_every_level(site: Site) -> None:
@@ -324,7 +331,7 @@ def test_a_study_in_bulk(site: Site) -> None:
 
     (answer,) = site.bulk({"Resources": [study_id], "Metadata": False})
 
-    assert set(answer) == {
+    assert set(answer) - _LATER == {
         "ID", "Type", "MainDicomTags", "PatientMainDicomTags", "ParentPatient", "Series", "IsStable",
         "LastUpdate",
     }  # fmt: skip
@@ -344,13 +351,13 @@ def test_a_series_in_bulk_names_its_instances(site: Site) -> None:
 
     (answer,) = site.bulk({"Resources": site.client.study_ids(), "Level": "Series"})
 
-    assert set(answer) == {
+    assert set(answer) - _LATER == {
         "ID", "Type", "MainDicomTags", "Metadata", "ParentStudy", "Instances", "IsStable", "LastUpdate",
         "Status", "ExpectedNumberOfInstances",
     }  # fmt: skip
     assert answer["Instances"] == instances
     assert answer["MainDicomTags"]["Modality"] == "CT"
-    assert set(answer["Metadata"]) == {"LastUpdate", "RemoteAET"}
+    assert set(answer["Metadata"]) - _LATER == {"LastUpdate", "RemoteAET"}
 
 
 def test_an_instance_in_bulk_tells_how_it_came(site: Site) -> None:
@@ -360,7 +367,7 @@ def test_an_instance_in_bulk_tells_how_it_came(site: Site) -> None:
 
     (answer,) = site.bulk({"Resources": [instance], "Metadata": True})
 
-    assert set(answer) == {
+    assert set(answer) - _LATER == {
         "ID", "Type", "MainDicomTags", "Metadata", "ParentSeries", "FileSize", "FileUuid", "IndexInSeries",
     }  # fmt: skip
     assert answer["FileSize"] == len(content)
@@ -421,17 +428,15 @@ def test_bulk_of_several_levels_at_once(site: Site) -> None:
         (b"{}", 15, "List of strings expected in field: Resources"),
         (b'{"Resources": [1]}', 15, "List of strings expected in field: Resources"),
         (b"xx", 8, "The body must contain a JSON object"),
-        (b'{"Resources": [], "Level": "Bogus"}', 3, None),
+        (b'{"Resources": [], "Level": "Bogus"}', 3, "Invalid resource type 'Bogus'"),
     ],
 )
-def test_a_bad_bulk_request_is_refused(
-    site: Site, body: bytes, orthanc_status: int, details: str | None
-) -> None:
+def test_a_bad_bulk_request_is_refused(site: Site, body: bytes, orthanc_status: int, details: str) -> None:
     answer = site.ask("POST", "/tools/bulk-content", data=body)
 
     assert answer.status_code == 400
     assert answer.json()["OrthancStatus"] == orthanc_status
-    assert answer.json().get("Details") == details
+    assert answer.json().get("Details", details) == details  # not every version has words for everything
 
 
 def test_a_value_longer_than_256_characters_is_left_out(site: Site) -> None:
@@ -472,11 +477,24 @@ def test_one_study_uid_under_two_patients_is_two_studies(site: Site) -> None:
     assert first.tags["StudyInstanceUID"] == second.tags["StudyInstanceUID"]
 
 
-def test_find_lists_ids_alone_and_ignores_response_content(site: Site) -> None:
-    instances = site.store()
+def test_find_ignores_response_content_unless_it_is_announced(site: Site) -> None:
+    site.store()
     query = {"Level": "Instance", "Query": {}, "ResponseContent": ["Metadata"]}
 
-    assert site.ask("POST", "/tools/find", json=query).json() == instances
+    answers = site.ask("POST", "/tools/find", json=query).json()
+
+    assert {type(answer) for answer in answers} == {dict if site.client.system().has_extended_find else str}
+
+
+def test_what_a_series_holds_is_told_alike_in_each_way_that_there_is(site: Site) -> None:
+    site.store(instance_count=3)
+    (series,) = site.client.series_of_studies(site.client.study_ids())
+    extended_find = site.client.system().has_extended_find
+
+    found = site.client.instances_of_series(series.orthanc_id, extended_find=extended_find)
+
+    assert sorted(found, key=_id) == sorted(site.client.instances(series.children), key=_id)
+    assert len(found) == 3
 
 
 def test_lists_are_in_order_of_arrival_and_may_be_paged_and_expanded(site: Site) -> None:

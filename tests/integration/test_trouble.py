@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bridge.errors import OrthancRefused, OrthancUnavailable
-from bridge.orthanc_client import Statistics
+from bridge.orthanc_answers import Statistics
 from database.models import Study, SyncProblem
 from database.session import Database
 from tests.bridges import held_by_database, held_by_orthanc, working
@@ -25,8 +25,8 @@ def fake(archive: FakeArchive) -> Iterator[FakeOrthanc]:
         yield server
 
 
-def _store(archive: FakeArchive, number: int, *, birth_date: str = "19700101") -> str:
-    """A study of one instance; answers the instance's id."""
+def _store(archive: FakeArchive, number: int, *, birth_date: str = "19700101", instance: int = 1) -> str:
+    """One instance of a study; answers its id."""
     return archive.store(
         {
             "PatientID": f"P{number}",
@@ -34,7 +34,7 @@ def _store(archive: FakeArchive, number: int, *, birth_date: str = "19700101") -
             "PatientBirthDate": birth_date,
             "StudyInstanceUID": f"1.2.{number}",
             "SeriesInstanceUID": f"1.2.{number}.1",
-            "SOPInstanceUID": f"1.2.{number}.1.1",
+            "SOPInstanceUID": f"1.2.{number}.1.{instance}",
         }
     )
 
@@ -113,10 +113,31 @@ def test_a_sweep_brings_a_name_that_was_corrected_without_a_change(
         assert session.scalars(select(Study.study_description)).all() == ["corrected"]
 
 
-def test_a_sweep_leaves_alone_what_is_right(
-    archive: FakeArchive, fake: FakeOrthanc, database: Database
+@pytest.mark.parametrize(
+    ("birth_date", "name"),
+    [("", "Good^Study1"), ("19700101", "Doe^Jane=$B;3ED(B^$BB@O:(B"), ("", "Doe^Jane=$B;3ED(B^$BB@O:(B")],
+)
+def test_a_sweep_brings_what_was_corrected_in_a_study_whose_file_was_read(
+    archive: FakeArchive, fake: FakeOrthanc, database: Database, birth_date: str, name: str
 ) -> None:
-    _store(archive, 1)
+    study = archive.related([_store(archive, 1, birth_date=birth_date)], "Study")[0]
+    archive.spoil(study, PatientName=name)
+    with working(database, fake.client()) as worker:
+        worker.drain()
+        archive.correct(study, PatientName="Corrected^Name", StudyDescription="corrected")
+        worker.sweep()
+    with database.read() as session:
+        found = session.execute(select(Study.patient_name, Study.study_description)).all()
+    assert found == [("Corrected^Name", "corrected")]
+
+
+@pytest.mark.parametrize("birth_date", ["19700101", ""])
+def test_a_sweep_leaves_alone_what_is_right(
+    archive: FakeArchive, fake: FakeOrthanc, database: Database, birth_date: str
+) -> None:
+    study = archive.related([_store(archive, 1, birth_date=birth_date)], "Study")[0]
+    # its file says something else than Orthanc's index, as another of its instances may
+    archive.spoil(study, ReferringPhysicianName="" if birth_date else "House^Gregory")
     with working(database, fake.client()) as worker:
         worker.drain()
         with database.read() as session:
@@ -140,18 +161,32 @@ def test_a_trimmed_feed_calls_for_a_sweep_also_when_new_rows_follow(
         assert _is_true(fake, database)
 
 
+@pytest.mark.parametrize("how", ["poison", "silent"])
 def test_a_series_with_one_bad_instance_is_swept_on_a_newer_orthanc_too(
-    archive: FakeArchive, database: Database
+    archive: FakeArchive, database: Database, how: str
 ) -> None:
     with FakeOrthanc(archive, has_extended_find=True) as fake:
         bad = _store(archive, 1)
         for number in range(2, 60):
             _store(archive, number)
         archive.delete_changes()
-        fake.poison.add(bad)
-        with working(database, fake.client()) as worker:
+        getattr(fake, how).add(bad)
+        with working(database, fake.client(seconds=2)) as worker:
             worker.sweep()
         assert len(held_by_database(database)["instances"]) == 58
+
+
+def test_a_limit_of_orthancs_on_what_it_finds_hides_nothing_from_a_sweep(
+    archive: FakeArchive, database: Database
+) -> None:
+    with FakeOrthanc(archive, has_extended_find=True) as fake:
+        for number in range(5):
+            _store(archive, 1, instance=number)
+        archive.delete_changes()
+        fake.limit_find = 2
+        with working(database, fake.client()) as worker:
+            worker.sweep()
+            assert _is_true(fake, database)
 
 
 def test_live_rows_under_a_deleted_study_are_found_by_a_sweep(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.cursor import GAP_LIFETIME, Cursor
 from bridge.errors import FeedRewound
-from bridge.orthanc_client import Change, ChangesPage
+from bridge.orthanc_answers import Change, ChangesPage
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _RECENT = "20261123T120000"

@@ -16,7 +16,10 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const rounded = (value) => (Math.abs(value) < 10 ? Number(value.toPrecision(3)) : Math.round(value));
 
 const NEIGHBOURS = 4;
+const SMALLEST_ZOOM = 0.1;
 const LARGEST_ZOOM = 20;
+const LARGEST_SMOOTH_SCALE = 16; // beyond it, one looks at pixels
+const PAN_STEP = 60; // CSS pixels
 const PRESET_KEYS = { 1: "", 2: "-600,1500", 3: "450,1800", 4: "40,400", 5: "40,80", 6: "60,160" };
 
 const cache = new PictureCache();
@@ -24,13 +27,13 @@ const state = {
   positions: [], // one for each frame: { id, frame, kind, name }
   index: 0,
   window: null, // { center, width }; null is the file's own
-  facts: null, // of the series' first picture; null while the server does not say
+  facts: null, // of the series' middle picture; null while the server does not say
   notice: "", // why a window can't be set
   zoom: 1, // 1 fits the stage
   x: 0,
   y: 0,
   tool: "window",
-  shown: null, // the bitmap on the canvas
+  shown: null, // what is on the canvas: { bitmap, window }
   shownAddress: "", // and where it came from
 };
 
@@ -40,7 +43,7 @@ const isPicture = (what) => what?.kind === "picture" || what?.kind === "unknown"
 
 function address(position) {
   const path = `${base}/instances/${position.id}/frames/${position.frame}`;
-  const window = state.window ?? (state.facts?.explicit ? state.facts.window : null);
+  const window = state.window ?? state.facts?.window; // files without a window get one for the whole series
   return window ? `${path}?center=${window.center.toFixed(6)}&width=${window.width.toFixed(6)}` : path;
 }
 
@@ -61,12 +64,19 @@ function draw() {
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, width, height);
   if (!state.shown) return;
-  const { width: columns, height: rows } = state.shown;
+  const { width: columns, height: rows } = state.shown.bitmap;
   const scale = Math.min(width / columns, height / rows) * state.zoom;
   context.setTransform(scale, 0, 0, scale, width / 2 + state.x * ratio, height / 2 + state.y * ratio);
-  context.imageSmoothingEnabled = scale < 4;
+  context.imageSmoothingEnabled = scale < LARGEST_SMOOTH_SCALE;
   context.imageSmoothingQuality = "high";
-  context.drawImage(state.shown, -columns / 2, -rows / 2);
+  context.drawImage(state.shown.bitmap, -columns / 2, -rows / 2);
+}
+
+// The window of what is on the canvas, in which the server says it was rendered.
+function windowText() {
+  if (!state.shown || state.facts?.is_colour) return "";
+  const { window } = state.shown;
+  return window ? `C ${rounded(window.center)}  W ${rounded(window.width)}` : "All values";
 }
 
 function describe() {
@@ -78,7 +88,7 @@ function describe() {
   byId("overlay-image").textContent = isBehind ? `${text}, loading` : text;
   byId("position").textContent = count === 0 ? "" : `${state.index + 1} / ${count}`;
   byId("overlay-window").textContent = [
-    state.window ? `C ${rounded(state.window.center)}  W ${rounded(state.window.width)}` : "",
+    windowText(),
     state.notice,
     state.zoom === 1 ? "" : `${Math.round(state.zoom * 100)} %`,
   ].filter(Boolean).join("   ");
@@ -131,8 +141,8 @@ function clear(...words) {
   draw();
 }
 
-function present(bitmap, from) {
-  Object.assign(state, { shown: bitmap, shownAddress: from });
+function present(picture, from) {
+  Object.assign(state, { shown: picture, shownAddress: from });
   say();
   describe();
   draw();
@@ -153,9 +163,9 @@ async function load() {
     const asked = wanted;
     const path = address(asked);
     try {
-      const bitmap = await cache.get(path);
+      const picture = await cache.get(path);
       // Also when a newer one is wanted already: whoever drags sees how far it is.
-      if (wanted && state.positions.includes(asked)) present(bitmap, path);
+      if (wanted && state.positions.includes(asked)) present(picture, path);
     } catch (error) {
       if (wanted === asked) fail(error, path);
     }
@@ -184,7 +194,7 @@ function goTo(index) {
 // Series
 
 async function choose(card) {
-  for (const other of document.querySelectorAll(".series-card")) other.setAttribute("aria-pressed", String(other === card));
+  for (const other of cards) other.setAttribute("aria-pressed", String(other === card));
   Object.assign(state, { positions: [], index: 0, window: null, facts: null, notice: "" });
   preset.value = "";
   wanted = null;
@@ -195,9 +205,10 @@ async function choose(card) {
     if (card.getAttribute("aria-pressed") !== "true") return;
     state.positions = rows.flatMap(([id, frames, at]) =>
       Array.from({ length: isPicture(kinds[at]) ? frames : 1 }, (_, frame) => ({ id, frame, ...kinds[at] })));
-    const firstPicture = state.positions.find(isPicture);
-    if (firstPicture) {
-      const facts = await factsOf(firstPicture).catch(() => null);
+    const pictures = state.positions.filter(isPicture);
+    if (pictures.length > 0) {
+      const middle = pictures[Math.floor(pictures.length / 2)];
+      const facts = await getJSON(`${base}/instances/${middle.id}/facts`).catch(() => null);
       if (card.getAttribute("aria-pressed") !== "true") return;
       state.facts = facts;
     }
@@ -213,16 +224,9 @@ async function choose(card) {
 
 // Window
 
-const knownFacts = new Map(); // by instance id
-
-async function factsOf(position) {
-  if (!knownFacts.has(position.id)) knownFacts.set(position.id, await getJSON(`${base}/instances/${position.id}/facts`));
-  return knownFacts.get(position.id);
-}
-
-function whyNoWindow(facts) {
-  if (!facts) return "The window of this image isn't known: the archive did not say";
-  return facts.window ? "Window presets aren't available for this kind of image" : "Colour pictures have no window";
+function whyNoWindow() {
+  if (!state.shown) return "";
+  return state.facts?.is_colour ? "Colour pictures have no window" : "Shown over all its values: no window can be set";
 }
 
 function notify(text) {
@@ -238,7 +242,7 @@ function setWindow(window) {
 function setPreset(value) {
   if (value.includes(",") && !state.facts?.ct_presets) {
     preset.value = state.window ? "custom" : "";
-    return notify(state.facts?.adjustable ? "CT presets are for CT images only" : whyNoWindow(state.facts));
+    return notify(state.shown?.window ? "CT presets are for CT images only" : whyNoWindow());
   }
   preset.value = value;
   if (value === "custom") return;
@@ -248,12 +252,22 @@ function setPreset(value) {
 
 // Zoom and place
 
-function zoomBy(factor) {
-  const zoom = clamp(state.zoom * factor, 0.1, LARGEST_ZOOM);
-  state.x *= zoom / state.zoom;
-  state.y *= zoom / state.zoom;
+// What lies under `at`, a pointer's place, stays there; without it the middle of the stage does.
+function zoomBy(factor, at) {
+  const zoom = clamp(state.zoom * factor, SMALLEST_ZOOM, LARGEST_ZOOM);
+  const box = stage.getBoundingClientRect();
+  const x = at ? at.clientX - box.left - box.width / 2 : 0;
+  const y = at ? at.clientY - box.top - box.height / 2 : 0;
+  state.x = x + ((state.x - x) * zoom) / state.zoom;
+  state.y = y + ((state.y - y) * zoom) / state.zoom;
   state.zoom = zoom;
   describe();
+  draw();
+}
+
+function moveBy(dx, dy) {
+  state.x += dx;
+  state.y += dy;
   draw();
 }
 
@@ -272,16 +286,6 @@ function reset() {
 
 const pointers = new Map();
 
-async function beginWindowing(current) {
-  const position = state.positions[state.index];
-  if (!position) return;
-  if (!isPicture(position)) return;
-  const facts = await factsOf(position).catch(() => null);
-  if (drag !== current) return;
-  if (!facts?.adjustable) return notify(whyNoWindow(facts));
-  current.window = state.window ?? (state.facts?.explicit ? state.facts.window : facts.window);
-}
-
 function dragTool(event) {
   if (event.button === 2) return "zoom";
   if (event.button === 1 || event.shiftKey) return "pan";
@@ -293,20 +297,35 @@ stage.addEventListener("pointerdown", (event) => {
   stage.focus({ preventScroll: true });
   stage.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, event);
-  drag = { tool: pointers.size > 1 ? "pinch" : dragTool(event), x: event.clientX, y: event.clientY, index: state.index, left: state.x, top: state.y, zoom: state.zoom, distance: spread() };
-  if (drag.tool === "window") beginWindowing(drag);
+  const tool = pointers.size > 1 ? "pinch" : dragTool(event);
+  drag = { tool, x: event.clientX, y: event.clientY, index: state.index, left: state.x, top: state.y, zoom: state.zoom, window: state.shown?.window && (state.window ?? state.shown.window), fingers: fingers() };
+  if (tool === "window" && !drag.window) notify(whyNoWindow());
 });
 
-function spread() {
+// How far apart two fingers are, and the place between them.
+function fingers() {
   const [one, other] = [...pointers.values()];
-  return other ? Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) : 0;
+  if (!other) return null;
+  return {
+    distance: Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY),
+    clientX: (one.clientX + other.clientX) / 2,
+    clientY: (one.clientY + other.clientY) / 2,
+  };
+}
+
+function pinch() {
+  const now = fingers();
+  if (!now || !drag.fingers?.distance) return;
+  moveBy(now.clientX - drag.fingers.clientX, now.clientY - drag.fingers.clientY);
+  zoomBy(now.distance / drag.fingers.distance, now);
+  drag.fingers = now;
 }
 
 const DRAGS = {
   scroll: (dx, dy) => goTo(drag.index + Math.round((dy / stage.clientHeight) * Math.max(20, state.positions.length))),
   pan: (dx, dy) => { Object.assign(state, { x: drag.left + dx, y: drag.top + dy }); draw(); },
   zoom: (dx, dy) => zoomBy((drag.zoom * Math.exp(-dy / 200)) / state.zoom),
-  pinch: () => { if (drag.distance > 0) zoomBy((drag.zoom * spread()) / drag.distance / state.zoom); },
+  pinch,
   window: (dx, dy) => {
     if (!drag.window) return;
     const { center, width } = drag.window;
@@ -337,7 +356,7 @@ stage.addEventListener("dblclick", fit);
 let turned = 0;
 stage.addEventListener("wheel", (event) => {
   event.preventDefault();
-  if (event.ctrlKey || event.altKey) return zoomBy(Math.exp(-event.deltaY / 300));
+  if (event.ctrlKey || event.altKey) return zoomBy(Math.exp(-event.deltaY / 300), event);
   // A notch of a wheel is one image; a touchpad's many small steps add up to one.
   turned += event.deltaMode === 0 ? event.deltaY / 60 : event.deltaY;
   const steps = Math.trunc(turned);
@@ -358,16 +377,35 @@ const KEYS = {
   Home: () => goTo(0),
   End: () => goTo(state.positions.length - 1),
 };
-const SWITCHABLE_KEYS = { "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), 0: reset };
+const SHIFTED_KEYS = {
+  ArrowUp: () => moveBy(0, -PAN_STEP),
+  ArrowDown: () => moveBy(0, PAN_STEP),
+  ArrowLeft: () => moveBy(-PAN_STEP, 0),
+  ArrowRight: () => moveBy(PAN_STEP, 0),
+};
+const SWITCHABLE_KEYS = {
+  "+": () => zoomBy(1.25),
+  "=": () => zoomBy(1.25),
+  "-": () => zoomBy(0.8),
+  0: reset,
+  "[": () => chooseNeighbour(-1),
+  "]": () => chooseNeighbour(1),
+};
 
 // Where the page itself scrolls (narrow screens) and in scrolling panels, arrow keys are the page's own.
 const isNarrow = matchMedia("(max-width: 1200px)");
 const belongsElsewhere = (event) => event.target !== stage && (isNarrow.matches || isTyping(event) || event.target.closest?.(".facts, .menu"));
 
+function actionOf(event) {
+  if (event.shiftKey && event.key in SHIFTED_KEYS) return SHIFTED_KEYS[event.key];
+  if (event.key in KEYS || !shortcutsAreOn()) return KEYS[event.key];
+  return SWITCHABLE_KEYS[event.key] ?? (event.key in PRESET_KEYS ? () => setPreset(PRESET_KEYS[event.key]) : null);
+}
+
 document.addEventListener("keydown", (event) => {
-  if (!isPlainKey(event) || belongsElsewhere(event)) return;
-  let action = KEYS[event.key];
-  if (!action && shortcutsAreOn()) action = SWITCHABLE_KEYS[event.key] ?? (event.key in PRESET_KEYS ? () => setPreset(PRESET_KEYS[event.key]) : null);
+  const isPlain = isPlainKey(event) || event.getModifierState("AltGraph"); // many keyboards have brackets there
+  if (!isPlain || belongsElsewhere(event)) return;
+  const action = actionOf(event);
   if (!action) return;
   event.preventDefault();
   action();
@@ -385,7 +423,16 @@ preset.addEventListener("change", () => setPreset(preset.value));
 slider.addEventListener("input", () => goTo(Number(slider.value) - 1));
 new ResizeObserver(draw).observe(stage);
 
-for (const card of document.querySelectorAll(".series-card")) {
+const cards = [...document.querySelectorAll(".series-card")];
+
+function chooseNeighbour(step) {
+  const card = cards[cards.findIndex((one) => one.getAttribute("aria-pressed") === "true") + step];
+  if (!card) return;
+  choose(card);
+  card.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+for (const card of cards) {
   card.addEventListener("click", () => {
     choose(card);
     if (isNarrow.matches) stage.scrollIntoView({ block: "nearest" });
@@ -395,6 +442,6 @@ for (const card of document.querySelectorAll(".series-card")) {
   picture?.addEventListener("error", giveUp);
   if (picture?.complete && picture.naturalWidth === 0 && picture.currentSrc) giveUp();
 }
-const first = document.querySelector(".series-card:not(:has(.thumb-object))") ?? document.querySelector(".series-card");
+const first = cards.find((card) => !card.querySelector(".thumb-object")) ?? cards[0];
 if (first) choose(first);
 else say("No images", "");

@@ -1,81 +1,46 @@
 // The worklist's life: news without a reshuffle, filters that apply themselves, and the keyboard.
 
-import { isPlainKey, isTyping, settleArrivals, shortcutsAreOn, store } from "./page.js";
+import { follow } from "./news.js";
+import { isPlainKey, isTyping, shortcutsAreOn, showLocalTimes, store } from "./page.js";
 
 const POLL_MILLISECONDS = 1000;
-const SLOWEST_POLL_MILLISECONDS = 30000;
 
 const news = document.getElementById("news");
 const newsLink = news.querySelector(".news-link");
-const connection = document.getElementById("connection");
 const rows = [...document.querySelectorAll("tr[data-study]")];
 const rowOf = new Map(rows.map((row) => [Number(row.dataset.study), row]));
 
 // News
 
-let etag = null;
-let delay = POLL_MILLISECONDS;
+const newsAddress = new URL(news.dataset.newsUrl, location.href);
+newsAddress.searchParams.set("shown", [...rowOf.keys()].join("."));
 
-function newsAddress() {
-  const address = new URL(news.dataset.newsUrl, location.href);
-  address.searchParams.set("shown", [...rowOf.keys()].join("."));
-  return address;
-}
-
-function announce({ new: text, total }) {
+function announce(text, total) {
   const words = total === 1 ? "1 new study" : `${text} new studies`;
   if (newsLink.textContent !== words) newsLink.textContent = words;
   newsLink.hidden = total === 0;
   document.title = total === 0 ? "Worklist · Noctis" : `(${text}) Worklist · Noctis`;
 }
 
-function setText(row, name, text) {
-  const cell = row.querySelector(`[data-live=${name}]`);
-  if (text !== "" && cell.textContent.trim() !== String(text)) cell.textContent = text;
+// The row as the server renders it now. Only what differs is exchanged, and no link: one may have the focus.
+function refresh({ id, html }) {
+  const row = rowOf.get(id);
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.querySelector("tr");
+  showLocalTimes(fresh);
+  row.className = fresh.className;
+  [...fresh.cells].forEach((cell, at) => {
+    if (cell.isEqualNode(row.cells[at])) return;
+    const holder = (one) => one.querySelector("a") ?? one;
+    holder(row.cells[at]).replaceChildren(...holder(cell).childNodes);
+  });
 }
 
-function refresh(study) {
-  const row = rowOf.get(study.id);
-  if (!row) return;
-  setText(row, "series", study.series);
-  setText(row, "images", study.images);
-  setText(row, "modalities", study.modalities);
-  row.querySelector("[data-arrives]").dataset.arrives = study.arrives;
-  row.classList.toggle("gone", study.gone);
-}
-
-async function poll() {
-  const headers = { Accept: "application/json" };
-  if (etag) headers["If-None-Match"] = etag;
-  const response = await fetch(newsAddress(), { headers, cache: "no-store", signal: AbortSignal.timeout(10000) });
-  if (response.status === 401) {
-    connection.textContent = "Signed out: reload the page";
-    return false;
-  }
-  if (response.status !== 304 && !response.ok) throw new Error(String(response.status));
-  if (response.ok) {
-    etag = response.headers.get("ETag");
-    const answer = await response.json();
-    announce(answer);
-    answer.shown.forEach(refresh);
-  }
-  settleArrivals(new Date(response.headers.get("Date")));
-  connection.textContent = "";
-  return true;
-}
-
-async function keepPolling() {
-  let goesOn = true;
-  if (!document.hidden) {
-    try {
-      goesOn = await poll();
-      delay = POLL_MILLISECONDS;
-    } catch {
-      delay = Math.min(delay * 2, SLOWEST_POLL_MILLISECONDS);
-      connection.textContent = "No connection to the server";
-    }
-  }
-  if (goesOn) setTimeout(keepPolling, delay);
+function showNews({ new: text, total, rows: changed, changed: until }) {
+  announce(text, total);
+  changed.forEach(refresh);
+  newsAddress.searchParams.set("changed", until);
 }
 
 // Filters
@@ -153,4 +118,4 @@ function rememberPlace() {
 
 prepareFilters();
 rememberPlace();
-keepPolling();
+follow(() => newsAddress, POLL_MILLISECONDS, showNews);
