@@ -1,4 +1,4 @@
-"""An administrator's path in a real browser, from the empty list to a registered node and its sheet on paper."""
+"""An administrator's path in a real browser, from the empty list to a registered node and its sheet."""
 
 import re
 from contextlib import closing
