@@ -17,7 +17,7 @@ from webapp.accounts import create_user
 from webapp.registry import EntityFields, FacilityFields, create_facility
 
 CHIEF = "chief"
-CLOCK = re.compile(r"registered \d\d:\d\d\s*$")
+CLOCK = re.compile(r"registered (\d{4}-\d\d-\d\d )?\d\d:\d\d\s*$")  # the date too, once it is past midnight
 
 
 @pytest.fixture(autouse=True)

@@ -680,7 +680,6 @@ def test_texts_from_outside_stay_texts(admin: FlaskClient, site_database: Databa
     [
         "/facilities/99",
         "/facilities/99/edit",
-        "/facilities/99/news/x",
         "/facilities/99/logo",
         "/facilities/99/application-entities/new",
         "/facilities/1/application-entities/99/edit",
