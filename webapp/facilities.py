@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from database.models import Facility, RegistrationKind, Role
-from webapp import facility_forms, facility_overview, registry
+from webapp import facility_forms, facility_overview, registry, sender_overview
 from webapp.connections import Finding, try_node
 from webapp.facility_forms import Form
 from webapp.facility_overview import FacilityView
@@ -42,8 +42,8 @@ def show_all() -> str:
         version = _version(session, None)
         silence = facility_overview.load_silence(session)
         views = facility_overview.list_facilities(session)
-        foreign = facility_overview.list_foreign(session)
-        unknown_count = facility_overview.count_unknown_senders(session)
+        foreign = sender_overview.list_foreign(session)
+        unknown_count = sender_overview.count_unknown_senders(session)
     counts = {one: sum(_is_shown(view, one) for view in views) for one in Shown}
     chosen = [view for view in views if _is_shown(view, shown) and view.has_word(text)]
     return render_template(

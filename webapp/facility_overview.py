@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from database.models import (
     ApplicationEntity,
     Facility,
     Feed,
-    ForeignRegistration,
     Instance,
     LinkRun,
     Peer,
@@ -24,7 +23,6 @@ from database.models import (
     RegistrationKind,
     RegistrationState,
     Series,
-    Study,
     StudySender,
 )
 from database.registrations import Target, registrations_of, state_of
@@ -32,7 +30,6 @@ from database.registrations import Target, registrations_of, state_of
 FEED_NAME = "orthanc"
 """The bridge's own feed; its registrations are those of the Orthanc that stands behind these pages."""
 RECENTLY = timedelta(hours=24)
-MOST_SENDERS = 200
 # The bridge notes every five seconds that it has heard Orthanc.
 _SILENCE = timedelta(seconds=30)
 _WORDS_OF_ORTHANC = {
@@ -143,19 +140,6 @@ class BridgeSilence:
     """None: never since the database was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownSender:
-    """An AE title that sent studies and belongs to no facility."""
-
-    ae_title: str
-    remote_ip: str
-    first_received_at: datetime
-    last_received_at: datetime
-    study_count: int
-    instance_count: int
-    """Of these studies, whoever sent them."""
-
-
 def load_silence(session: Session) -> BridgeSilence | None:
     """None while the bridge follows Orthanc."""
     polled_at = session.scalar(select(Feed.polled_at).where(Feed.name == FEED_NAME))
@@ -200,61 +184,11 @@ def list_states(session: Session, facility_id: int | None) -> list[tuple[Any, ..
     return [*rows, (load_silence(session) is None,)]
 
 
-def list_foreign(session: Session) -> Sequence[ForeignRegistration]:
-    """Entries of Orthanc's lists that aren't ours, the alarming ones first."""
-    return session.scalars(
-        select(ForeignRegistration)
-        .where(ForeignRegistration.feed_id == feed_id(session))
-        .order_by(ForeignRegistration.is_alarming.desc(), ForeignRegistration.kind, ForeignRegistration.name)
-    ).all()
-
-
 def list_active_facilities(session: Session) -> Sequence[Facility]:
     """To choose from."""
     return session.scalars(
         select(Facility).where(Facility.retired_at.is_(None)).order_by(func.lower(Facility.name), Facility.id)
     ).all()
-
-
-def count_unknown_senders(session: Session) -> int:
-    return session.scalar(select(func.count(StudySender.ae_title_key.distinct())).where(_is_unknown())) or 0
-
-
-def list_unknown_senders(session: Session) -> list[UnknownSender]:
-    """Those heard last first, ``MOST_SENDERS`` at most."""
-    sums = (
-        select(
-            StudySender.ae_title_key,
-            func.min(StudySender.first_received_at).label("first_received_at"),
-            func.max(StudySender.last_received_at).label("last_received_at"),
-            func.count().label("study_count"),
-            func.sum(Study.instance_count).label("instance_count"),
-        )
-        .join(Study, Study.id == StudySender.study_id)
-        .where(_is_unknown())
-        .group_by(StudySender.ae_title_key)
-        .order_by(func.max(StudySender.last_received_at).desc(), StudySender.ae_title_key)
-        .limit(MOST_SENDERS)
-    )
-    rows = session.execute(sums).all()
-    heard_last = [(row.ae_title_key, row.last_received_at) for row in rows]
-    newest = session.scalars(
-        select(StudySender).where(
-            tuple_(StudySender.ae_title_key, StudySender.last_received_at).in_(heard_last)
-        )
-    )
-    senders = {one.ae_title_key: one for one in newest}
-    return [
-        UnknownSender(
-            senders[row.ae_title_key].ae_title,
-            senders[row.ae_title_key].remote_ip,
-            row.first_received_at,
-            row.last_received_at,
-            row.study_count,
-            int(row.instance_count),
-        )
-        for row in rows
-    ]
 
 
 def feed_id(session: Session) -> int:
@@ -339,7 +273,3 @@ def _recent_counts(session: Session, facility_id: int | None) -> dict[str, int]:
     if facility_id is not None:
         query = query.where(ApplicationEntity.facility_id == facility_id)
     return dict(session.execute(query).all())
-
-
-def _is_unknown() -> ColumnElement[bool]:
-    return ~exists().where(ApplicationEntity.ae_title_key == StudySender.ae_title_key)

@@ -4,7 +4,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response as AnyResponse
 
 from database.models import ApplicationEntity, ForeignRegistration, Role
-from webapp import facility_overview, registry
+from webapp import facility_overview, registry, sender_overview
 from webapp.facilities import Answer
 from webapp.registry import RegistryError
 from webapp.security import require_role
@@ -52,14 +52,14 @@ def adopt_foreign(foreign_id: int) -> AnyResponse:
 
 def _page(refused: str = "", reason: str = "") -> str:
     with current_database().read() as session:
-        senders = facility_overview.list_unknown_senders(session)
+        senders = sender_overview.list_unknown_senders(session)
         facilities = facility_overview.list_active_facilities(session)
     return render_template(
         "facilities/unknown_senders.html",
         senders=senders,
         facilities=facilities,
         is_strict=current_services().settings.unknown_senders == "strict",
-        is_cut=len(senders) == facility_overview.MOST_SENDERS,
+        is_cut=len(senders) == sender_overview.MOST_SENDERS,
         refused=refused,
         reason=reason,
         typed=request.form,

@@ -120,9 +120,9 @@ def page(browser: Browser, product: Product) -> Iterator[Page]:
     ] == []  # 415: an object that is no picture
 
 
-def sign_in(page: Page) -> None:
+def sign_in(page: Page, username: str = USERNAME) -> None:
     page.goto("/")
-    page.get_by_label("User name").fill(USERNAME)
+    page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/worklist")

@@ -3,6 +3,7 @@
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from database.migrate import upgrade
 from database.models import (
     ApplicationEntity,
     Facility,
@@ -26,9 +28,16 @@ from database.models import (
 )
 from database.session import Database
 from settings import Settings
-from tests.factories import SeriesPlan, create_application_entity, create_facility, create_study
-from tests.webapp.conftest import SignIn
+from tests.factories import (
+    SeriesPlan,
+    create_application_entity,
+    create_facility,
+    create_member,
+    create_study,
+)
+from tests.webapp.conftest import SignIn, make_settings, services_of, signed_in
 from tests.webapp.test_worklist import HOSTILE, counted_queries
+from webapp import create_app
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 JSON = {"Accept": "application/json"}
@@ -577,6 +586,17 @@ def test_that_strangers_are_refused_is_explained(admin: FlaskClient) -> None:
     assert "are refused by Orthanc; only what came earlier" in admin.get("/facilities/unknown-senders").text
 
 
+def test_that_anybody_may_send_is_explained(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, unknown_senders="open")
+    upgrade(settings.sqlalchemy_url, settings.sqlalchemy_url)
+    app = create_app(settings)
+    client = signed_in(app, create_member(services_of(app).database, Role.ADMINISTRATOR))
+    page = client.get("/facilities/unknown-senders").text
+    services_of(app).close()
+    assert "Anybody may send" in page
+    assert "are refused by Orthanc" not in page
+
+
 # Files
 
 
@@ -680,7 +700,6 @@ def test_texts_from_outside_stay_texts(admin: FlaskClient, site_database: Databa
     [
         "/facilities/99",
         "/facilities/99/edit",
-        "/facilities/99/news/x",
         "/facilities/99/logo",
         "/facilities/99/application-entities/new",
         "/facilities/1/application-entities/99/edit",

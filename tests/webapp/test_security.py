@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from database.migrate import upgrade
 from database.models import Role
 from database.session import Database
-from tests.factories import create_study
+from tests.factories import create_application_entity, create_facility, create_study
 from tests.webapp.conftest import SignIn, csrf_token, make_settings
 from webapp import create_app
 from webapp.security import PUBLIC_ENDPOINTS
@@ -105,7 +105,17 @@ def test_every_answer_has_the_security_headers(app: Flask, sign_in: SignIn, site
 
 
 PATHS = ["/worklist", "/studies/1", "/users", "/password", "/sign-in", "/nowhere"]
-FACILITY_PATHS = ["/facilities", "/facilities/new", "/facilities/1", "/facilities/import"]
+FACILITY_PATHS = [
+    "/facilities",
+    "/facilities/new",
+    "/facilities/1",
+    "/facilities/1/edit",
+    "/facilities/1/application-entities/1/edit",
+    "/facilities/1/application-entities/1/connection-sheet",
+    "/facilities/1/peers/new",
+    "/facilities/unknown-senders",
+    "/facilities/import",
+]
 
 
 @pytest.mark.parametrize("path", [*PATHS, *FACILITY_PATHS])
@@ -113,6 +123,7 @@ def test_pages_hold_no_inline_script_or_style(
     app: Flask, sign_in: SignIn, site_database: Database, path: str
 ) -> None:
     create_study(site_database)
+    create_application_entity(site_database, create_facility(site_database, "East").id)
     client = app.test_client() if path == "/sign-in" else sign_in(Role.ADMINISTRATOR)
     page = client.get(path).text.lower()
     assert "<style" not in page

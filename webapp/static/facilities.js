@@ -3,7 +3,7 @@
 import { follow } from "./news.js";
 import { localTime, showLocalTimes } from "./page.js";
 
-const POLL_MILLISECONDS = 2000;
+const POLL_MILLISECONDS = 1000;
 const COPIED_MILLISECONDS = 2000;
 
 const page = document.querySelector("[data-news]");

@@ -53,7 +53,7 @@ function prepareProposals() {
   if (field("name").value === "") {
     field("time_zone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
     field("name").focus();
-  }
+  } else askForProposal(); // the form came back: what is still empty gets its proposal
 }
 
 // The test
