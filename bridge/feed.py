@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 
 from bridge.cursor import Position
 from bridge.errors import CursorMoved
-from database.models import Feed
+from database.models import FEED_NAME, Feed
 from database.session import Database
 
-FEED_NAME = "orthanc"
 _HEARTBEAT = timedelta(seconds=5)
 
 

@@ -11,8 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge import scu
-from bridge.feed import FEED_NAME
-from database.models import Feed, RegistrationState
+from database.models import FEED_NAME, Feed, RegistrationState
 from database.registrations import count_registrations
 from database.session import Database
 from launch.folders import DataFolder

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from database.models import (
+    FEED_NAME,
     ApplicationEntity,
     Facility,
     Feed,
@@ -27,8 +28,6 @@ from database.models import (
 )
 from database.registrations import Target, registrations_of, state_of
 
-FEED_NAME = "orthanc"
-"""The bridge's own feed; its registrations are those of the Orthanc that stands behind these pages."""
 RECENTLY = timedelta(hours=24)
 # The bridge notes every five seconds that it has heard Orthanc.
 _SILENCE = timedelta(seconds=30)

@@ -18,6 +18,7 @@ from database.models.facilities import (
     StudyLink,
 )
 from database.models.studies import (
+    FEED_NAME,
     Feed,
     Instance,
     LinkSource,
@@ -31,6 +32,7 @@ from database.models.studies import (
 )
 
 __all__ = [
+    "FEED_NAME",
     "ApplicationEntity",
     "Base",
     "Facility",

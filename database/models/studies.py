@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from database.models.base import Base
 from database.types import Plain, PrimaryKey
 
+FEED_NAME = "orthanc"
+"""The feed of the Orthanc that stands behind the pages."""
+
 
 class LinkSource(StrEnum):
     """Why a study belongs to a facility."""
