@@ -41,6 +41,7 @@ SHOTS = (
     Shot("worklist", "/worklist", (1440, 560), "dark"),
     Shot("worklist-light", "/worklist", (1440, 560), "light"),
     Shot("study", "/worklist", (1440, 900), "dark", "A2600101"),
+    Shot("facilities", "/facilities", (1440, 480), "light"),
     Shot("phone", "/worklist", (390, 844), "light"),
 )
 
