@@ -12,15 +12,9 @@ Entry = dict[str, Any]
 Drift = dict[str, list[Any]]
 """``{"Port": [ours, Orthanc's]}``."""
 
-PREFIX = "noctis-"
 PROBE_NAME = "noctis-probe"
 NO_HOST = "host-not-set.invalid"
 """Orthanc wants a host of nodes that only send. By RFC 2606 this one never resolves: nothing goes astray."""
-
-
-def name_of(target: Target) -> str:
-    """Orthanc's id of the entry."""
-    return f"{PREFIX}peer-{target.id}" if isinstance(target, Peer) else f"{PREFIX}{target.id}"
 
 
 def entry_of(target: Target, encryption_key: str) -> Entry:

@@ -18,6 +18,11 @@ def targets(session: Session, kind: RegistrationKind) -> Sequence[Target]:
     return session.scalars(select(ApplicationEntity).order_by(ApplicationEntity.id)).all()
 
 
+def name_of(target: Target) -> str:
+    """Orthanc's id of its entry."""
+    return f"noctis-peer-{target.id}" if isinstance(target, Peer) else f"noctis-{target.id}"
+
+
 def state_of(target: Target, registration: Registration | None) -> RegistrationState | None:
     """None for what is retired and gone from Orthanc's list."""
     if target.retired_at is not None:

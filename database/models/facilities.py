@@ -98,6 +98,8 @@ class ApplicationEntity(Base):
     revision: Mapped[int] = mapped_column(default=1)
     link_revision: Mapped[int] = mapped_column(default=1)
     """Rises when studies that already came belong elsewhere now: another facility or AE title."""
+    successor_id: Mapped[int | None] = mapped_column(ForeignKey("application_entity.id"))
+    """Of a former AE title: the node that has another one now. What was sent under this goes with that."""
     echoed_at: Mapped[datetime | None]
     echo_finding: Mapped[str] = mapped_column(default="")
     """What the last test of the connection found, in words."""

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("may_get", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("link_revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("successor_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("echoed_at", database.types.UTCDateTime(), nullable=True),
         sa.Column("echo_finding", sa.Text(), nullable=False),
         sa.Column("is_echo_ok", sa.Boolean(), nullable=False),
@@ -44,6 +45,11 @@ def upgrade() -> None:
         sa.Column("retired_at", database.types.UTCDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["facility_id"], ["facility.id"], name=op.f("fk_application_entity_facility_id_facility")
+        ),
+        sa.ForeignKeyConstraint(
+            ["successor_id"],
+            ["application_entity.id"],
+            name=op.f("fk_application_entity_successor_id_application_entity"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application_entity")),
         sa.UniqueConstraint("ae_title_key", name=op.f("uq_application_entity_ae_title_key")),
