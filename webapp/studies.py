@@ -11,14 +11,24 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
-from database.models import Facility, Instance, Series, Study, StudyFacility
+from database.models import (
+    ApplicationEntity,
+    Facility,
+    Instance,
+    Role,
+    Series,
+    Study,
+    StudyFacility,
+    User,
+)
 from webapp.presentation import instant
 from webapp.reading_order import numbers_first, reading_place
+from webapp.registry.ae_titles import key_of
 from webapp.services import current_database, current_services
 from webapp.sessions import current_user
 from webapp.sop_classes import Kind, kind, sop_class_name, transfer_syntax_name
 from webapp.study_links import load_links
-from webapp.visibility import get_visible_study, visible_studies
+from webapp.visibility import get_visible_study, visible_facilities, visible_studies
 
 blueprint = Blueprint("studies", __name__, url_prefix="/studies/<id:study_id>")
 
@@ -68,19 +78,22 @@ def show(study_id: int) -> str:
         ).all()
         groups = _groups(session, study)
         facilities = session.scalars(
-            select(Facility.name)
+            visible_facilities(current_user())
+            .with_only_columns(Facility.name)
             .join(StudyFacility, StudyFacility.facility_id == Facility.id)
             .where(StudyFacility.study_id == study.id)
             .group_by(Facility.id, Facility.name)
             .order_by(func.min(StudyFacility.linked_at))
         ).all()
+        arrivals = _visible_arrivals(session, current_user(), groups)
         links = load_links(session, study.id, current_user())
     return render_template(
         "studies/study.html",
         study=study,
         links=links,
         cards=_cards(series, groups),
-        arrivals=_arrivals(groups),
+        arrivals=arrivals,
+        has_hidden_arrivals=bool(groups) and not arrivals,
         byte_count=sum(group.byte_count for group in groups),
         facilities=facilities,
         arrives_at=_arrives_at(study),
@@ -181,6 +194,20 @@ def _cards(series: Sequence[Series], groups: Sequence[Row[Any]]) -> list[SeriesC
             card.kinds.add(kind(group.sop_class_uid))
             card.object_names.add(sop_class_name(group.sop_class_uid))
     return list(cards.values())
+
+
+def _visible_arrivals(session: Session, user: User, groups: Sequence[Row[Any]]) -> list[Arrival]:
+    """All, or for facility staff only what nodes of their own facilities sent."""
+    if user.role != Role.FACILITY_STAFF:
+        return _arrivals(groups)
+    own = set(
+        session.scalars(
+            visible_facilities(user)
+            .join(ApplicationEntity, ApplicationEntity.facility_id == Facility.id)
+            .with_only_columns(ApplicationEntity.ae_title_key)
+        )
+    )
+    return _arrivals([group for group in groups if key_of(group.calling_ae_title) in own])
 
 
 def _arrivals(groups: Sequence[Row[Any]]) -> list[Arrival]:

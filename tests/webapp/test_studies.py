@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from database.models import Instance, Role, Study
 from database.session import Database
-from tests.factories import LONG_AGO, SeriesPlan, create_facility, create_study
+from tests.factories import LONG_AGO, SeriesPlan, create_application_entity, create_facility, create_study
 from tests.webapp.conftest import SignIn, services_of
 
 PDF = "1.2.840.10008.5.1.4.1.1.104.1"
@@ -76,6 +76,30 @@ def test_the_page_shows_the_facts_and_how_it_arrived(sign_in: SignIn, site_datab
     ):
         assert text in page, text
     assert "complete" not in page
+
+
+@pytest.mark.usefixtures("database_url")
+def test_facility_staff_read_no_other_facilitys_name_or_senders(
+    sign_in: SignIn, site_database: Database
+) -> None:
+    east, west = create_facility(site_database, "East"), create_facility(site_database, "West")
+    create_application_entity(site_database, east.id, ae_title="ct_east")
+    create_application_entity(site_database, west.id, ae_title="MR_WEST")
+    theirs = {"calling_ae_title": "MR_WEST", "remote_ip": "192.0.2.66"}
+    plans = [SeriesPlan(), SeriesPlan("MR", instance=theirs)]
+    study = create_study(site_database, facilities=(east.id, west.id), series=plans)
+
+    page = sign_in(Role.FACILITY_STAFF, (east.id,)).get(f"/studies/{study.id}").text
+    assert "CT_EAST" in page
+    assert "192.0.2.10<" in page
+    for text in ("West", "MR_WEST", "192.0.2.66"):
+        assert text not in page, text
+        assert text in sign_in(Role.RADIOLOGIST).get(f"/studies/{study.id}").text, text
+
+    linked = create_study(site_database, facilities=(east.id,), series=[SeriesPlan(instance=theirs)])
+    page = sign_in(Role.FACILITY_STAFF, (east.id,)).get(f"/studies/{linked.id}").text
+    assert "No node of your facilities sent it." in page
+    assert "MR_WEST" not in page
 
 
 def test_receiving_becomes_arrived(sign_in: SignIn, site_database: Database) -> None:
