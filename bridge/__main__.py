@@ -44,7 +44,7 @@ class Bridge:
 
     def worker(self) -> Worker:
         check_schema(self.database.engine)
-        registrar = Registrar(self.database, self.client, self._encryption_key, self.settings.dicom_port)
+        registrar = Registrar(self.database, self.client, self._encryption_key)
         decisions = Decisions(self.database, registrar)
         interval = timedelta(seconds=self.settings.sweep_interval)
         return Worker(self.database, self.client, interval, decisions)

@@ -5,8 +5,9 @@ import time
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import StatementError
 
-from bridge.errors import OrthancRefused
+from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.linking import Linker
 from bridge.registrations import Registrar
 from database.models import ApplicationEntity, Peer, StudyLink
@@ -15,6 +16,7 @@ from database.session import Database
 logger = logging.getLogger(__name__)
 
 _COMPARE_SECONDS = 2.0
+_POSTPONED_SECONDS = 10.0
 
 # Differs after every decision: revisions only rise, and entities and peers are never deleted
 _DECISIONS = select(
@@ -33,30 +35,40 @@ _DECISIONS = select(
 
 
 class Decisions:
-    """``step`` is one cheap query while nobody decides anything, and Orthanc's lists every two seconds."""
+    """Costs one cheap query while nobody decides anything, and Orthanc's lists every two seconds."""
 
     def __init__(self, database: Database, registrar: Registrar) -> None:
         self._database = database
         self._registrar = registrar
         self._linker = Linker(database)
         self._seen: tuple[Any, ...] | None = None
-        self._compare_at = 0.0
         self._is_linking = True
+        self._register_at = 0.0
 
-    def step(self, feed_id: int) -> bool:
-        """Answers whether more is waiting. Raises OrthancUnavailable; what wasn't done stays *pending*."""
+    def link(self) -> bool:
+        """Move studies' links as decided; needs no Orthanc. Answers whether more is waiting."""
         with self._database.read() as session:
             decided = tuple(session.execute(_DECISIONS).one())
+        if decided != self._seen:
+            self._register_at = 0.0
         if decided != self._seen or self._is_linking:
             self._is_linking = self._linker.step()
-        if decided != self._seen or time.monotonic() >= self._compare_at:
-            self._register(feed_id)
-            self._compare_at = time.monotonic() + _COMPARE_SECONDS
         self._seen = decided
         return self._is_linking
 
-    def _register(self, feed_id: int) -> None:
+    def register(self, feed_id: int) -> bool:
+        """Make Orthanc's lists equal. Answers whether more is waiting; what wasn't done stays *pending*.
+
+        Whatever stops this mustn't stop the feed.
+        """
+        if time.monotonic() < self._register_at:
+            return False
         try:
-            self._registrar.step(feed_id)
-        except OrthancRefused as refusal:
-            logger.warning("registrations are put off: %s", refusal)
+            has_more = self._registrar.step(feed_id)
+        except (OrthancRefused, OrthancUnavailable, StatementError) as error:
+            reason = type(error).__name__ if isinstance(error, StatementError) else error
+            logger.warning("registrations are put off: %s", reason)
+            self._register_at = time.monotonic() + _POSTPONED_SECONDS
+            return False
+        self._register_at = 0.0 if has_more else time.monotonic() + _COMPARE_SECONDS
+        return has_more

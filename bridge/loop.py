@@ -71,9 +71,10 @@ class Worker:
         """Follow the feed by one batch and advance a sweep by one step; answers how long to wait then."""
         if not self.lead():
             return _STANDBY_SECONDS
+        has_links = self._decisions is not None and self._decisions.link()
         batch = self._step()
-        has_more = self._decisions is not None and self._decisions.step(self._sync.row.id)
-        if not batch.is_done or has_more:
+        has_entries = self._decisions is not None and self._decisions.register(self._sync.row.id)
+        if not batch.is_done or has_links or has_entries:
             return 0.0
         if self._sweep is None and self._schedule.is_due():
             self._begin_sweep()
@@ -89,8 +90,9 @@ class Worker:
         Answers the count of changes.
         """
         count = self._follow_to_end()
-        while self._decisions is not None and self._decisions.step(self._sync.row.id):
-            pass
+        if self._decisions is not None:
+            while self._decisions.link() or self._decisions.register(self._sync.row.id):
+                pass
         if self._schedule.is_requested():
             self.sweep()
         return count

@@ -57,7 +57,7 @@ def received(workstation: ApplicationEntity) -> Iterator[list[str]]:
 
 def _register(database: Database, orthanc: OrthancProcess) -> None:
     client = orthanc.client()
-    Registrar(database, client, "a key of the tests", orthanc.dicom_port).step(load_feed(database).id)
+    Registrar(database, client, "a key of the tests").step(load_feed(database).id)
     client.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 from sqlalchemy import select, update
 
-from bridge.decisions import Decisions
+from bridge import registrations
 from bridge.errors import OrthancUnavailable
 from bridge.feed import load_feed
 from bridge.orthanc_client import OrthancClient
@@ -53,8 +53,8 @@ def feed_id(database: Database) -> int:
 
 
 @pytest.fixture
-def registrar(database: Database, client: OrthancClient, orthanc: OrthancProcess) -> Registrar:
-    return Registrar(database, client, KEY, orthanc.dicom_port)
+def registrar(database: Database, client: OrthancClient) -> Registrar:
+    return Registrar(database, client, KEY)
 
 
 def _entity(database: Database, **values: Any) -> ApplicationEntity:
@@ -163,16 +163,15 @@ def test_a_replaced_orthanc_gets_the_whole_list(
 def test_decisions_made_while_orthanc_is_down_are_carried_out_when_it_is_back(
     orthanc: OrthancProcess, database: Database, registrar: Registrar, feed_id: int
 ) -> None:
-    decisions = Decisions(database, registrar)
     orthanc.stop()
     for number in range(10):
         _entity(database, ae_title=f"ANNA_{number}")
     with pytest.raises(OrthancUnavailable):
-        decisions.step(feed_id)
+        registrar.step(feed_id)
     with database.read() as session:
         assert count_registrations(session, feed_id)["pending"] == 10
     orthanc.start()
-    decisions.step(feed_id)
+    registrar.step(feed_id)
     with database.read() as session:
         assert count_registrations(session, feed_id) == {
             "registered": 10,
@@ -189,7 +188,8 @@ def test_entries_of_others_are_shown_never_touched_and_an_alarm_with_our_ae_titl
     theirs = {"AET": "WORKSTATION", "Host": "192.0.2.9", "Port": 104}
     client.put_modality("by-hand", theirs)
     client.put_modality("twin", {**theirs, "AET": "anna_ct"})
-    client.put_modality("noctis-4711", {**theirs, "AET": "GHOST"})  # our prefix: a restored Orthanc remembers
+    client.put_modality("noctis-workstation", {**theirs, "AET": "WORKSTATION_2"})
+    client.put_modality("noctis-4711", {**theirs, "AET": "GHOST"})  # our id: a restored Orthanc remembers
     _entity(database, ae_title="ANNA_CT")
     before = client.modalities()["by-hand"]
     registrar.step(feed_id)
@@ -199,12 +199,72 @@ def test_entries_of_others_are_shown_never_touched_and_an_alarm_with_our_ae_titl
     assert "noctis-4711" not in entries
     with database.read() as session:
         foreign = {one.name: one for one in session.scalars(select(ForeignRegistration))}
-    assert {name: one.is_alarming for name, one in foreign.items()} == {"by-hand": False, "twin": True}
+    assert {name: one.is_alarming for name, one in foreign.items()} == {
+        "by-hand": False,
+        "noctis-workstation": False,
+        "twin": True,
+    }
     assert (foreign["by-hand"].ae_title, foreign["by-hand"].port) == ("WORKSTATION", 104)
     client.delete_modality("twin")
     registrar.step(feed_id)
     with database.read() as session:
-        assert session.scalars(select(ForeignRegistration.name)).all() == ["by-hand"]
+        names = session.scalars(select(ForeignRegistration.name).order_by(ForeignRegistration.name)).all()
+    assert names == ["by-hand", "noctis-workstation"]
+
+
+def test_a_hand_made_entry_that_lets_a_retired_node_in_again_is_an_alarm(
+    client: OrthancClient, database: Database, registrar: Registrar, feed_id: int
+) -> None:
+    _entity(database, ae_title="ANNA_CT", retired_at=datetime.now(UTC))
+    client.put_modality("by-hand", {"AET": "ANNA_CT", "Host": "192.0.2.9", "Port": 104})
+    registrar.step(feed_id)
+    with database.read() as session:
+        assert session.scalars(select(ForeignRegistration.is_alarming)).all() == [True]
+
+
+def test_fields_that_nobody_decides_here_stay_as_they_are_in_orthanc(
+    client: OrthancClient, database: Database, registrar: Registrar, feed_id: int
+) -> None:
+    entity = _entity(database, ae_title="ANNA_CT")
+    registrar.step(feed_id)
+    name = f"noctis-{entity.id}"
+    client.put_modality(name, {**client.modalities()[name], "Timeout": 60, "AllowTranscoding": False})
+    registrar.step(feed_id)
+    assert _registration(database).drifted_at is None
+    _decide(database, entity, port=104)
+    registrar.step(feed_id)
+    entry = client.modalities()[name]
+    assert (entry["Port"], entry["Timeout"], entry["AllowTranscoding"]) == (104, 60, False)
+
+
+def test_characters_that_no_database_takes_stop_nothing(
+    client: OrthancClient, database: Database, registrar: Registrar, feed_id: int
+) -> None:
+    entity = _entity(database, ae_title="ANNA_CT", host="192.0.2.7")
+    registrar.step(feed_id)
+    client.put_modality("by-hand", {"AET": "X\0Y", "Host": "h", "Port": 104})
+    name = f"noctis-{entity.id}"
+    client.put_modality(name, {**client.modalities()[name], "Host": "a\0b"})
+    registrar.step(feed_id)
+    assert client.modalities()[name]["Host"] == "192.0.2.7"
+    assert _registration(database).state is RegistrationState.REGISTERED
+    with database.read() as session:
+        assert session.scalars(select(ForeignRegistration.ae_title)).all() == ["X\N{REPLACEMENT CHARACTER}Y"]
+
+
+def test_many_nodes_are_registered_in_steps(
+    client: OrthancClient,
+    database: Database,
+    registrar: Registrar,
+    feed_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registrations, "_PUTS_A_STEP", 2)
+    for number in range(3):
+        _entity(database, ae_title=f"ANNA_{number}")
+    assert registrar.step(feed_id)
+    assert not registrar.step(feed_id)
+    assert len(client.modalities()) == 4  # and our own probe
 
 
 def test_what_orthanc_refuses_fails_in_words_and_is_registered_once_it_is_right(
@@ -252,6 +312,29 @@ def test_another_orthanc_becomes_a_peer_and_receives(
         theirs = other.client()
         assert theirs.study_ids() == [study]
         theirs.close()
+
+
+def test_a_peer_that_lost_its_login_is_repaired(
+    client: OrthancClient, database: Database, registrar: Registrar, feed_id: int
+) -> None:
+    url, facility_id = f"http://127.0.0.1:{free_port()}", create_facility(database, "St. Berta").id
+    with database.write() as session:
+        session.add(
+            Peer(
+                facility_id=facility_id,
+                name="archive",
+                url=url,
+                username="noctis",
+                encrypted_password=encrypt(KEY, "secret"),
+                created_at=datetime.now(UTC),
+            )
+        )
+    registrar.step(feed_id)
+    (name,) = client.peers()
+    client.put_peer(name, {"Url": url})
+    registrar.step(feed_id)
+    assert client.peers()[name]["Username"] == "noctis"
+    assert _registration(database).drift == {"Username": ["noctis", ""], "Password": ["set", "none"]}
 
 
 def test_a_peer_whose_password_can_t_be_read_says_so(
