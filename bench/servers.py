@@ -38,6 +38,10 @@ class RemoteFake:
         self.url = f"http://127.0.0.1:{port}"
 
 
+SENDERS = ("BENCH", "WARMUP", "SENDER1", "SENDER2")
+"""The AE titles of all benchmarks' senders."""
+
+
 class Databases:
     """Gives fresh, migrated reporting databases. PostgreSQL runs with fsync, SQLite as always."""
 
@@ -68,8 +72,12 @@ def databases() -> Iterator[Databases]:
 
 @contextmanager
 def orthanc(**overrides: object) -> Iterator[OrthancProcess]:
-    """``overrides`` are options of Orthanc's configuration."""
-    with OrthancProcess(overrides=overrides) as process:
+    """Strict, as ``make run`` configures it: it lets in ``SENDERS``. ``overrides`` are options of its own."""
+    strict = {"DicomAlwaysAllowEcho": False, "DicomAlwaysAllowStore": False}
+    with OrthancProcess(overrides={**strict, **overrides}) as process:
+        with client_of(process) as client:
+            for ae_title in SENDERS:
+                client.put_modality(ae_title, {"AET": ae_title, "Host": "127.0.0.1", "Port": 104})
         yield process
 
 

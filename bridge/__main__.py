@@ -29,6 +29,7 @@ from settings import Settings, SettingsError, load_settings
 
 _WRONG, _MISUSED, _UNREACHABLE = 1, 2, 3
 _OTHER_BRIDGE_SECONDS = 0.2
+_SECONDS_FOR_WORK, _SECONDS_FOR_PEOPLE = 60.0, 5.0
 
 
 class Bridge:
@@ -37,10 +38,17 @@ class Bridge:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(make_engine(settings.sqlalchemy_url, is_durable=False))
-        self.client = OrthancClient(
-            settings.orthanc_api_url, settings.orthanc_username, settings.secret("orthanc_password")
-        )
+        self.client = self._client(_SECONDS_FOR_WORK)
         self._encryption_key = settings.secret("encryption_key")
+
+    def client_for_people(self) -> OrthancClient:
+        """For those who wait: what takes longer is said to be silent."""
+        return self._client(_SECONDS_FOR_PEOPLE)
+
+    def _client(self, seconds: float) -> OrthancClient:
+        settings = self.settings
+        password = settings.secret("orthanc_password")
+        return OrthancClient(settings.orthanc_api_url, settings.orthanc_username, password, seconds=seconds)
 
     def worker(self) -> Worker:
         check_schema(self.database.engine)
@@ -126,7 +134,7 @@ def status(bridge: Bridge, *, as_json: bool) -> None:
 
     def work() -> str:
         check_schema(bridge.database.engine)
-        found = read_status(bridge.database, bridge.client)
+        found = read_status(bridge.database, bridge.client_for_people())
         click.echo(json.dumps(found.as_dict()) if as_json else "\n".join(found.lines()))
         if found.lag_changes is None:
             raise OrthancUnavailable(found.orthanc)
@@ -141,12 +149,13 @@ def status(bridge: Bridge, *, as_json: bool) -> None:
 @click.pass_obj
 def doctor(bridge: Bridge, *, as_json: bool, store: bool) -> None:
     """Check what goes wrong in practice. Exit code 0 when nothing is wrong, 1 when something is."""
-    checks = list(examine(bridge.settings, bridge.database, bridge.client, store=store))
+    checks = []
+    for check in examine(bridge.settings, bridge.database, bridge.client_for_people(), store=store):
+        checks.append(check)
+        if not as_json:
+            click.echo(check.line())
     if as_json:
         click.echo(json.dumps({"ok": all(c.is_ok for c in checks), "checks": [c.as_dict() for c in checks]}))
-    else:
-        for check in checks:
-            click.echo(check.line())
     sys.exit(0 if all(check.is_ok for check in checks) else _WRONG)
 
 

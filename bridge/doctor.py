@@ -1,8 +1,10 @@
 """What goes wrong in practice, checked one by one, each with what to do about it."""
 
+import secrets
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +19,7 @@ from bridge.dicom_values import parse_orthanc_date
 from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.feed import load_feed
 from bridge.orthanc_client import OrthancClient
+from bridge.registration_entries import NO_HOST
 from database.migrate import schema_versions
 from database.session import Database
 from settings import PROBE_AE_TITLE, Settings
@@ -202,7 +205,8 @@ def _check_store(settings: Settings, client: OrthancClient) -> Check:
     dataset = _test_object()
     try:
         port, called = settings.dicom_port, settings.ae_title
-        status = scu.store([dataset], "127.0.0.1", port, PROBE_AE_TITLE, called)[0]
+        with _may_store(client) as calling:
+            status = scu.store([dataset], "127.0.0.1", port, calling, called)[0]
         stored = client.lookup(dataset.StudyInstanceUID)
         for orthanc_id in stored:
             client.delete_study(orthanc_id)
@@ -218,6 +222,18 @@ def _check_store(settings: Settings, client: OrthancClient) -> Check:
             advice="Does the DICOM port lead to another server?",
         )
     return Check("C-STORE", is_ok=True, finding="a test object was stored and removed again")
+
+
+@contextmanager
+def _may_store(client: OrthancClient) -> Iterator[str]:
+    """An AE title that nobody can know, let in for as long as it takes."""
+    ae_title = f"DOCTOR_{secrets.token_hex(4).upper()}"
+    name = ae_title.lower().replace("_", "-")
+    client.put_modality(name, {"AET": ae_title, "Host": NO_HOST, "Port": 104})
+    try:
+        yield ae_title
+    finally:
+        client.delete_modality(name)
 
 
 def _test_object() -> Dataset:

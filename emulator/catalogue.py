@@ -6,7 +6,7 @@ All names are invented, or the DICOM standard's own examples (PS3.5 annexes H, I
 from typing import Final
 
 from emulator.demo import Bundled, DemoStudy, Drawn, Patient, Pdf, PrivateObject
-from emulator.senders import ANNA, CT, MR, PRACTICE, REGIONAL, XRAY
+from emulator.senders import CT, MR, XRAY
 
 _MUELLER = Patient(
     name="Müller^Jürgen^^Dr.",
@@ -105,7 +105,6 @@ STUDIES: Final = (
         description="CT Thorax mit KM, Rundherd links",
         days_ago=0,
         time="072145.120",
-        institution=ANNA,
         referring_physician="Übungsarzt^Greta^^Dr.",
         series=(_chest("Thorax axial 5 mm", 24), _chest("Thorax axial spät", 12)),
     ),
@@ -116,7 +115,6 @@ STUDIES: Final = (
         description="MR głowy",
         days_ago=0,
         time="0815",
-        institution=ANNA,
         series=(_head("T2 axial", 18), PrivateObject("Vendor's raw data")),
     ),
     DemoStudy(
@@ -126,7 +124,6 @@ STUDIES: Final = (
         description="胸部X線 正面・側面",
         days_ago=0,
         time="083000",
-        institution="例病院",
         series=(_two_views(),),
     ),
     DemoStudy(
@@ -136,7 +133,6 @@ STUDIES: Final = (
         description="심장 초음파",
         days_ago=0,
         time="091512",
-        institution=REGIONAL,
         series=(_echo("4 chamber", 24), _echo("4 chamber, rest", 12)),
     ),
     DemoStudy(
@@ -146,7 +142,6 @@ STUDIES: Final = (
         description="胸部CT平扫",
         days_ago=0,
         time="094003",
-        institution=REGIONAL,
         series=(_chest("Chest 5 mm", 20),),
     ),
     DemoStudy(
@@ -156,7 +151,6 @@ STUDIES: Final = (
         description="Thorax p.a.",
         days_ago=0,
         time="10",
-        institution=PRACTICE,
         series=(
             _radiograph("PA"),
             Pdf("Referral", ("Referral (synthetic)", "Chest radiograph requested.", "Cough, 3 weeks.")),
@@ -169,7 +163,6 @@ STUDIES: Final = (
         description="МРТ головы",  # noqa: RUF001 - Cyrillic is the point
         days_ago=1,
         time="1105",
-        institution=REGIONAL,
         series=(_head("T2 axial", 16), _head("FLAIR axial", 16)),
     ),
     DemoStudy(
@@ -179,7 +172,6 @@ STUDIES: Final = (
         description="الصدر",
         days_ago=1,
         time="123456",
-        institution=REGIONAL,
         series=(_radiograph("PA"),),
     ),
     DemoStudy(
@@ -189,7 +181,6 @@ STUDIES: Final = (
         description="心臓超音波",
         days_ago=1,
         time="133000",
-        institution="例病院",
         series=(_echo("Apical view", 20),),
     ),
     DemoStudy(
@@ -199,7 +190,6 @@ STUDIES: Final = (
         description="Babygram",
         days_ago=1,
         time="2359",
-        institution=REGIONAL,
         series=(_radiograph("AP"),),
     ),
     DemoStudy(
@@ -209,7 +199,6 @@ STUDIES: Final = (
         description="MR, compressed three ways",
         days_ago=2,
         time="101010",
-        institution=REGIONAL,
         series=(
             Bundled("examples_overlay.dcm", "Abdomen, uncompressed"),
             Bundled("MR_small_RLE.dcm", "RLE lossless"),
@@ -224,7 +213,6 @@ STUDIES: Final = (
         description="CT head, JPEG 2000",
         days_ago=7,
         time="154500",
-        institution=REGIONAL,
         series=(Bundled("693_J2KI.dcm", "JPEG 2000, strongly compressed"),),
     ),
     DemoStudy(
@@ -234,7 +222,6 @@ STUDIES: Final = (
         description="Ultrasound, colour",
         days_ago=7,
         time="160001",
-        institution=PRACTICE,
         series=(
             Bundled("examples_rgb_color.dcm", "Colour Doppler"),
             Bundled("examples_ybr_color.dcm", "Clip, JPEG baseline"),
@@ -248,7 +235,6 @@ STUDIES: Final = (
         description="Structured report and ECG",
         days_ago=7,
         time="1200",
-        institution=PRACTICE,
         series=(
             Bundled("reportsi.dcm", "Basic Text SR"),
             Bundled("test-SR.dcm", "Comprehensive SR"),
@@ -262,7 +248,6 @@ STUDIES: Final = (
         description="Thorax in zwei Ebenen",
         days_ago=371,
         time="0905",
-        institution=ANNA,
         series=(_two_views(),),
     ),
     DemoStudy(
@@ -272,7 +257,6 @@ STUDIES: Final = (
         description="CT Thorax, Voruntersuchung",
         days_ago=360,
         time="140730",
-        institution=ANNA,
         series=(_chest("Thorax axial 5 mm", 16),),
     ),
 )

@@ -10,6 +10,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import PYDICOM_ROOT_UID, UID, generate_uid
 
 from emulator.documents import encapsulated_pdf, private_object
+from emulator.senders import INSTITUTIONS
 from emulator.studies import CHARACTER_SET, StudyPlan, make_study
 
 
@@ -35,7 +36,6 @@ class DemoStudy:
     days_ago: int
     time: str
     """VR TM; whoever leaves out seconds, leaves them out here."""
-    institution: str
     referring_physician: str = ""
     series: "tuple[DemoSeries, ...]"
 
@@ -71,7 +71,7 @@ class DemoStudy:
             "StudyTime": self.time,
             "StudyDescription": self.description,
             "AccessionNumber": self.accession_number,
-            "InstitutionName": self.institution,
+            "InstitutionName": INSTITUTIONS[self.calling_ae_title],
             "ReferringPhysicianName": self.referring_physician,
             "StationName": self.calling_ae_title,
             "SeriesInstanceUID": self.uid("series", number),

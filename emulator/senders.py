@@ -3,9 +3,10 @@
 from typing import Final
 
 CT, MR, XRAY = "DEMO_CT", "DEMO_MR", "DEMO_XRAY"
-ANNA = "St. Anna Klinik Musterstadt"
-REGIONAL = "Example Regional Hospital"
-PRACTICE = "Praxis Dr. Muster"
 
-FACILITIES: Final = {REGIONAL: CT, ANNA: MR, PRACTICE: XRAY}
-"""Each with its modality's AE title: nobody else may send."""
+INSTITUTIONS: Final = {
+    CT: "Example Regional Hospital",
+    MR: "St. Anna Klinik Musterstadt",
+    XRAY: "Praxis Dr. Muster",
+}
+"""The facility of each modality: nobody else may send."""

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 
 from database.session import Database, make_engine
+from emulator.senders import INSTITUTIONS
 from launch import announcement, readiness
 from launch import demo as demonstration
 from launch.folders import DataFolder
@@ -25,7 +26,7 @@ def announce(settings: Settings, *, demo: bool) -> None:
     _say(announcement.ready(settings, database, folder))
     if demo:
         demonstration.register_senders(database, settings.ae_title)
-        _wait_for([readiness.registrations(database, folder)])
+        _wait_for([readiness.registrations(database, folder, INSTITUTIONS)])
     engine.dispose()
     if demo:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -14,6 +14,8 @@ from settings import Settings
 
 _TEMPLATE = Path(__file__).parent.parent / "orthanc" / "orthanc.json"
 _PLUGINS = ("libOrthancGdcm.so", "libOrthancDicomWeb.so")
+# Debian's, in Orthanc's container image too: without them no peer can be reached over HTTPS
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 DEBIAN_PLUGINS = Path("/usr/share/orthanc/plugins")
 # Debian installs it where an ordinary user's PATH may not lead
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
@@ -59,6 +61,7 @@ def configuration(
         "RegisteredUsers": {settings.orthanc_username: settings.secret("orthanc_password")},
         "RemoteAccessAllowed": is_in_container,
         "HttpBindAddresses": [] if is_in_container else ["127.0.0.1"],
+        "HttpsCACertificates": _CERTIFICATES,
         "StorageDirectory": str(storage),
         "IndexDirectory": str(storage),
         "Plugins": plugins,

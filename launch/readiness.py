@@ -1,7 +1,7 @@
 """Is Noctis up? Each process is asked something real; nothing counts as running because it has a PID."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge import scu
-from database.models import FEED_NAME, Feed, RegistrationState
-from database.registrations import count_registrations
+from database.models import FEED_NAME, ApplicationEntity, Feed, RegistrationKind, RegistrationState
+from database.registrations import registrations_of, state_of
 from database.session import Database
 from launch.folders import DataFolder
 from settings import PROBE_AE_TITLE, Settings
@@ -47,9 +47,9 @@ def checks(settings: Settings, database: Database, folder: DataFolder, since: da
     return ours if settings.orthanc_url else orthanc + ours
 
 
-def registrations(database: Database, folder: DataFolder) -> Check:
+def registrations(database: Database, folder: DataFolder, ae_titles: Collection[str]) -> Check:
     """For the demo: Orthanc lets nobody in whom it doesn't know."""
-    return Check("the bridge", folder.log / "bridge.log", lambda: ask_registrations(database))
+    return Check("the bridge", folder.log / "bridge.log", lambda: ask_registrations(database, ae_titles))
 
 
 def wait_for(checks: Sequence[Check], seconds: float) -> list[tuple[Check, str]]:
@@ -101,14 +101,17 @@ def ask_bridge(database: Database, since: datetime) -> None:
         raise NotReady("it has not read Orthanc's changes yet")
 
 
-def ask_registrations(database: Database) -> None:
-    """Orthanc knows all that administrators decided."""
+def ask_registrations(database: Database, ae_titles: Collection[str]) -> None:
+    """Orthanc knows the nodes with these AE titles as decided."""
+    kind = RegistrationKind.APPLICATION_ENTITY
     with database.read() as session:
         feed_id = session.scalars(select(Feed.id).where(Feed.name == FEED_NAME)).one()
-        counts = count_registrations(session, feed_id)
-    waiting = sum(counts.values()) - counts[RegistrationState.REGISTERED]
+        known = registrations_of(session, feed_id, kind)
+        query = select(ApplicationEntity).where(ApplicationEntity.ae_title.in_(ae_titles))
+        states = {one.ae_title: state_of(one, known.get(one.id)) for one in session.scalars(query)}
+    waiting = [name for name, state in states.items() if state is not RegistrationState.REGISTERED]
     if waiting:
-        raise NotReady(f"{waiting} of the facilities' nodes are not registered in Orthanc yet")
+        raise NotReady(f"{', '.join(waiting)} not registered in Orthanc yet")
 
 
 def ask_webapp(settings: Settings) -> None:

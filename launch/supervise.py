@@ -21,6 +21,7 @@ class _Options(ServerOptions):  # type: ignore[misc]  # supervisor is untyped
     companion: int | None = None
     """A pidfd, as the number of a process that ended could be another's by now."""
     has_terminal = False
+    is_ending = False
 
     def setsignals(self) -> None:
         ignores_hangup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # started by nohup
@@ -43,6 +44,9 @@ class _Options(ServerOptions):  # type: ignore[misc]  # supervisor is untyped
         if self.companion is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.companion, signal.SIGTERM)
+        if self.has_terminal and not self.is_ending:
+            self.is_ending = True
+            os.write(1, b"\nStopping, which takes a few seconds ...\n")
         self.signal_receiver.receive(signal.SIGTERM if number == signal.SIGHUP else number, frame)
 
 

@@ -139,8 +139,12 @@ class Noctis:
 
     def status(self) -> dict[str, Any]:
         """``python -m bridge status --json``."""
+        return self.ask_bridge("status")
+
+    def ask_bridge(self, *command: str) -> dict[str, Any]:
+        """What ``python -m bridge … --json`` answers; empty when it can't."""
         done = subprocess.run(
-            [sys.executable, "-m", "bridge", "status", "--json"],
+            [sys.executable, "-m", "bridge", *command, "--json"],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,

@@ -11,6 +11,7 @@ import requests
 
 from bridge import scu
 from emulator.studies import make_study
+from settings import PROBE_AE_TITLE
 from tests.make_run import Noctis, command_line, is_gone, launch
 from tests.orthanc_process import free_port
 from tests.waiting import wait_until
@@ -57,6 +58,16 @@ def test_nobody_gets_in_before_an_administrator_added_their_facility(tmp_path: P
             scu.echo("127.0.0.1", noctis.dicom_port, "ANNA_CT", "NOCTIS")
         noctis.register("St. Anna", "ANNA_CT")
         assert scu.echo("127.0.0.1", noctis.dicom_port, "ANNA_CT", "NOCTIS") == 0
+
+
+def test_the_doctor_comes_in_by_the_front_door_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with Noctis(tmp_path / "var") as noctis:
+        report = noctis.ask_bridge("doctor", "--store")
+        assert [check for check in report["checks"] if not check["ok"]] == []
+        wait_until(lambda: noctis.status()["instances"] == 0, "the test object is gone")
+        # Everybody may know the title of our own checks: it may echo, no more
+        statuses = scu.store(make_study(), "127.0.0.1", noctis.dicom_port, PROBE_AE_TITLE, "NOCTIS")
+        assert not any(map(scu.is_stored, statuses))
 
 
 def test_each_process_that_is_killed_comes_back_alone(tmp_path: Path) -> None:
