@@ -25,12 +25,12 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def upgrade(owner_url: str, application_url: str) -> None:
+def upgrade(owner_url: str, application_url: str, version: str = "head") -> None:
     """Migrate as the tables' owner; on PostgreSQL give the application's role what it needs, no more."""
     engine = make_engine(owner_url)
     try:
         with engine.begin() as connection:
-            command.upgrade(_config(connection), "head")
+            command.upgrade(_config(connection), version)
             _grant(connection, make_url(application_url).username)
     finally:
         engine.dispose()
