@@ -13,7 +13,7 @@ from webapp.connection_words import Node
 from webapp.connections import Finding, try_node
 from webapp.facilities import Answer, get_facility, test_typed_node
 from webapp.facility_forms import ENTITY_CHECKS, ENTITY_TEXTS, Form
-from webapp.registry import RegistryError
+from webapp.registry import RegistryError, StaleError
 from webapp.security import require_role, wants_page
 from webapp.services import current_database, current_services
 
@@ -58,8 +58,11 @@ def add(facility_id: int) -> Answer:
 @require_role(Role.ADMINISTRATOR)
 def edit(facility_id: int, entity_id: int) -> str:
     entity = _get_entity(facility_id, entity_id)
-    form = facility_forms.of_row(entity, (*ENTITY_TEXTS, *ENTITY_CHECKS, "facility_id"))
-    return _page(get_facility(facility_id), form, entity)
+    return _page(get_facility(facility_id), _form_of(entity), entity)
+
+
+def _form_of(entity: ApplicationEntity) -> Form:
+    return facility_forms.of_row(entity, (*ENTITY_TEXTS, *ENTITY_CHECKS, "facility_id", "revision"))
 
 
 @blueprint.post("/<id:entity_id>/edit")
@@ -73,13 +76,27 @@ def change(facility_id: int, entity_id: int) -> Answer:
         owner_id = form.number("facility_id") or facility_id
         fields = facility_forms.entity_fields(form)
         changed = registry.change_entity(
-            current_database(), entity_id, fields, _own_ae_title(), facility_id=owner_id
+            current_database(),
+            entity_id,
+            fields,
+            _own_ae_title(),
+            facility_id=owner_id,
+            revision=form.number("revision"),
         )
+    except StaleError as error:
+        form.confront(_form_of(_get_entity(facility_id, entity_id)), error)
+        return _page(facility, form, entity), 409
     except RegistryError as error:
         form.refuse(error)
         return _page(facility, form, entity), 400
     flash(f"{changed.ae_title} is saved.")
     return _back(changed.facility_id)
+
+
+def _without(operations: list[str]) -> str:
+    if not operations:
+        return ""
+    return f", but without {', '.join(operations)}: it could then read every hospital's studies"
 
 
 def _page(
@@ -106,10 +123,10 @@ def set_active(facility_id: int, entity_id: int) -> AnyResponse:
     entity = _get_entity(facility_id, entity_id)
     try:
         if request.form.get("active") == "yes":
-            registry.reactivate_entity(current_database(), entity_id)
+            registry.reactivate(current_database(), ApplicationEntity, entity_id)
             flash(f"{entity.ae_title} is active again.")
         else:
-            registry.retire_entity(current_database(), entity_id)
+            registry.retire(current_database(), ApplicationEntity, entity_id)
             flash(f"{entity.ae_title} is retired: it may no longer associate. What it sent stays.")
     except RegistryError as error:
         flash(str(error), "error")
@@ -120,7 +137,7 @@ def set_active(facility_id: int, entity_id: int) -> AnyResponse:
 @require_role(Role.ADMINISTRATOR)
 def push(facility_id: int, entity_id: int) -> AnyResponse:
     entity = _get_entity(facility_id, entity_id)
-    registry.push_entity(current_database(), entity_id)
+    registry.push(current_database(), ApplicationEntity, entity_id)
     flash(f"{entity.ae_title} is being registered again.")
     return _back(facility_id)
 
@@ -132,9 +149,14 @@ def adopt(facility_id: int, entity_id: int) -> AnyResponse:
     entity = _get_entity(facility_id, entity_id)
     with current_database().read() as session:
         view = facility_overview.load_target(session, RegistrationKind.APPLICATION_ENTITY, entity)
+    left_out = registry.reading_granted_by(view.drift)
     try:
-        registry.adopt_drift(current_database(), entity_id, view.drift, _own_ae_title())
-        flash(f"{entity.ae_title} is now as Orthanc had it.")
+        if request.form.get("drifted_at") != view.drift_id:
+            raise RegistryError("", "Orthanc's list differed otherwise meanwhile: look at it again first.")
+        registry.adopt_drift(
+            current_database(), entity_id, view.drift, _own_ae_title(), revision=entity.revision
+        )
+        flash(f"{entity.ae_title} is now as Orthanc had it{_without(left_out)}.")
     except RegistryError as error:
         flash(str(error), "error")
     return _back(facility_id)
@@ -151,8 +173,15 @@ def echo(facility_id: int, entity_id: int) -> AnyResponse:
     node = Node(entity.ae_title, entity.host, entity.port, local or _own_ae_title())
     finding = try_node(node, local_ae_title=local, uses_tls=entity.uses_tls)
     if finding.outcome != "untested":
-        is_ok, now = finding.outcome == "ok", datetime.now(UTC)
-        registry.note_echo(current_database(), entity_id, finding.text, is_ok=is_ok, at=now)
+        registry.note_test(
+            current_database(),
+            ApplicationEntity,
+            entity_id,
+            finding.text,
+            revision=entity.revision,
+            is_ok=finding.outcome == "ok",
+            at=datetime.now(UTC),
+        )
     if not wants_page():
         return jsonify(outcome=finding.outcome, text=finding.text)
     flash(f"{entity.ae_title}: {finding.text}.", "message" if finding.outcome == "ok" else "error")
@@ -178,10 +207,10 @@ def connection_sheet(facility_id: int, entity_id: int) -> str:
 
 
 def _get_entity(facility_id: int, entity_id: int) -> ApplicationEntity:
-    """Ends the request with 404 when this facility has no such entity."""
+    """Ends the request with 404 when this facility has no such entity; a former AE title is none."""
     with current_database().read() as session:
         entity = session.get(ApplicationEntity, entity_id)
-    if entity is None or entity.facility_id != facility_id:
+    if entity is None or entity.facility_id != facility_id or entity.successor_id is not None:
         abort(404)
     return entity
 

@@ -14,6 +14,8 @@ from webapp.services import current_orthanc
 
 _UNTESTED = "not tested: our own image archive (Orthanc) doesn't answer us. This says nothing about them"
 
+_LONGEST_VERSION = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -61,7 +63,8 @@ def _ask_peer(orthanc: OrthancClient, name: str) -> Finding:
         return _if_orthanc_is_well(orthanc, "no answer in time, or it says that it is unavailable")
     if not isinstance(system, dict) or "Version" not in system:
         return Finding("failed", "not an Orthanc: it answers, but doesn't say its version")
-    return Finding("ok", f"answered in {_milliseconds(began)} ms: Orthanc {system['Version']}")
+    version = "".join(filter(str.isprintable, str(system["Version"])))[:_LONGEST_VERSION]
+    return Finding("ok", f"answered in {_milliseconds(began)} ms: Orthanc {version}")
 
 
 def _if_orthanc_is_well(orthanc: OrthancClient, text: str) -> Finding:

@@ -15,7 +15,7 @@ from webapp import facility_forms, facility_overview, registry, sender_overview
 from webapp.connections import Finding, try_node
 from webapp.facility_forms import Form
 from webapp.facility_overview import FacilityView
-from webapp.registry import RegistryError
+from webapp.registry import RegistryError, StaleError
 from webapp.security import require_role
 from webapp.services import current_database, current_services
 
@@ -191,7 +191,13 @@ def show(facility_id: int) -> str:
 @require_role(Role.ADMINISTRATOR)
 def edit(facility_id: int) -> str:
     facility = get_facility(facility_id)
-    return _edit_page(facility, facility_forms.of_row(facility, facility_forms.FACILITY_TEXTS))
+    return _edit_page(facility, _form_of(facility))
+
+
+def _form_of(facility: Facility) -> Form:
+    form = facility_forms.of_row(facility, facility_forms.FACILITY_TEXTS)
+    form.values["revision"] = registry.revision_of(facility)
+    return form
 
 
 @blueprint.post("/<id:facility_id>/edit")
@@ -201,7 +207,12 @@ def change(facility_id: int) -> Answer:
     try:
         logo = facility_forms.sent_logo()
         registry.check_logo(logo)
-        registry.change_facility(current_database(), facility_id, facility_forms.facility_fields(form))
+        fields = facility_forms.facility_fields(form)
+        seen = form.text("revision") or None
+        registry.change_facility(current_database(), facility_id, fields, revision=seen)
+    except StaleError as error:
+        form.confront(_form_of(get_facility(facility_id)), error)
+        return _edit_page(facility, form), 409
     except RegistryError as error:
         form.refuse(error)
         return _edit_page(facility, form), 400

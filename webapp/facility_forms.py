@@ -22,6 +22,8 @@ class Form:
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self.values: dict[str, Any] = dict(values or {})
         self.errors: dict[str, str] = {}
+        self.present: dict[str, str] = {}
+        """What is saved now, where it isn't what was typed, because somebody else was quicker."""
 
     @classmethod
     def sent(cls, checks: Iterable[str] = ()) -> "Form":
@@ -48,6 +50,13 @@ class Form:
     def refuse(self, error: RegistryError) -> None:
         self.errors.setdefault(error.field, str(error))
 
+    def confront(self, present: "Form", error: RegistryError) -> None:
+        """With what is saved now. The next time it is known, and may be overwritten."""
+        self.refuse(error)
+        names = [name for name in present.values if _tell(present, name) != _tell(self, name)]
+        self.present = {name: _tell(present, name) or "empty" for name in names}
+        self.values["revision"] = present.values["revision"]
+
     def error(self, name: str = "") -> str:
         return self.errors.get(name, "")
 
@@ -55,6 +64,13 @@ class Form:
     def first_error(self) -> str:
         """The field to put the cursor in."""
         return next(iter(self.errors), "")
+
+
+def _tell(form: Form, name: str) -> str:
+    value = form.values.get(name)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "\n".join(form.text(name).strip().splitlines())
 
 
 def of_row(row: object, names: Iterable[str]) -> Form:
@@ -111,7 +127,7 @@ def node_to_try(form: Form, own_ae_title: str) -> Node:
     """The node as typed, not saved yet. Raises RegistryError."""
     title = form.text("ae_title").strip() or form.text("proposed_ae_title")
     host = check_host(form.text("host"))
-    port = form.number("port") or int(form.text("proposed_port") or 0)
+    port = form.number("port") or form.number("proposed_port") or 0
     local = form.text("local_ae_title").strip()
     if not host:
         raise RegistryError("host", "Enter the host first: there is nothing to connect to yet.")

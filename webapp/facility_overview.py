@@ -27,6 +27,7 @@ from database.models import (
     StudySender,
 )
 from database.registrations import Target, registrations_of, state_of
+from webapp import registry
 
 RECENTLY = timedelta(hours=24)
 # The bridge notes every five seconds that it has heard Orthanc.
@@ -70,6 +71,19 @@ class TargetView:
     last_seen_at: datetime | None = None
     recent_count: int = 0
     link_run: LinkRun | None = None
+    former: list["TargetView"] = field(default_factory=list)
+    """Its former AE titles: what they sent counts as sent by it."""
+
+    @property
+    def drift_id(self) -> str:
+        """Another one for each drift; empty without."""
+        at = self.registration.drifted_at if self.registration is not None and self.drift else None
+        return "" if at is None else at.isoformat()
+
+    @property
+    def left_out(self) -> list[str]:
+        """What isn't adopted with the rest of the drift."""
+        return registry.reading_granted_by(self.drift)
 
     @property
     def drift(self) -> dict[str, list[Any]]:
@@ -93,8 +107,32 @@ class TargetView:
     @property
     def is_linked(self) -> bool:
         """Whether the studies that came already are where the latest decision wants them."""
-        run = self.link_run
-        return run is not None and run.done_at is not None and run.link_revision == self.target.link_revision
+        return self.has_done_run and all(one.is_linked for one in self.former)
+
+    @property
+    def linked_count(self) -> int | None:
+        """Of studies, so far; None before the latest decision is being carried out."""
+        runs = [one.link_run for one in (self, *self.former) if one.has_current_run]
+        return sum(run.study_count for run in runs if run is not None) if runs else None
+
+    @property
+    def linked_at(self) -> datetime | None:
+        runs = [one.link_run for one in (self, *self.former)]
+        return max((run.done_at for run in runs if run is not None and run.done_at), default=None)
+
+    @property
+    def has_current_run(self) -> bool:
+        return self.link_run is not None and self.link_run.link_revision == self.target.link_revision
+
+    @property
+    def has_done_run(self) -> bool:
+        return self.has_current_run and self.link_run is not None and self.link_run.done_at is not None
+
+    def take_former(self, view: "TargetView") -> None:
+        self.former.append(view)
+        seen = filter(None, (self.last_seen_at, view.last_seen_at))
+        self.last_seen_at = max(seen, default=None)
+        self.recent_count += view.recent_count
 
 
 @dataclass(slots=True)
@@ -126,7 +164,7 @@ class FacilityView:
         return self.is_silent or any(one.state in _ATTENTION for one in [*self.entities, *self.peers])
 
     def has_word(self, text: str) -> bool:
-        titles = (one.target.ae_title for one in self.entities)
+        titles = (view.target.ae_title for one in self.entities for view in (one, *one.former))
         values = (self.facility.name, self.facility.code, *titles)
         return any(text.casefold() in value.casefold() for value in values)
 
@@ -165,7 +203,7 @@ def load_target(session: Session, kind: RegistrationKind, target: Target) -> Tar
 
 
 def list_states(session: Session, facility_id: int | None) -> list[tuple[Any, ...]]:
-    """All that open pages follow, cheaply: states, reasons, drifts, tests, and how far studies are linked."""
+    """All that open pages follow, cheaply: states, reasons, drifts, and how far studies are linked."""
     feed = feed_id(session)
     rows: list[tuple[Any, ...]] = []
     for kind, model in _MODELS.items():
@@ -205,7 +243,7 @@ def _views(session: Session, facilities: Iterable[Facility], facility_id: int | 
     feed = feed_id(session)
     entities = _entity_views(session, feed, facility_id)
     peers = _target_views(session, feed, RegistrationKind.PEER, facility_id)
-    return [FacilityView(one, entities[one.id], peers[one.id]) for one in facilities]
+    return [FacilityView(one, entities.get(one.id, []), peers[one.id]) for one in facilities]
 
 
 def _entity_views(session: Session, feed: int, facility_id: int | None) -> dict[int, list[TargetView]]:
@@ -219,7 +257,16 @@ def _entity_views(session: Session, feed: int, facility_id: int | None) -> dict[
         key = view.target.ae_title_key
         view.last_seen_at, view.recent_count = seen.get(key), counts.get(key, 0)
         view.link_run = run_of.get(view.target.id)
-    return views
+    return {one: _fold(views_of_one) for one, views_of_one in views.items()}
+
+
+def _fold(views: list[TargetView]) -> list[TargetView]:
+    """Former AE titles into the nodes that had them: both belong to one facility."""
+    view_of = {view.target.id: view for view in views}
+    for view in views:
+        if view.target.successor_id in view_of:
+            view_of[view.target.successor_id].take_former(view)
+    return [view for view in views if view.target.successor_id not in view_of]
 
 
 def _target_views(

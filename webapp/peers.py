@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from database.models import Facility, Peer, Role
-from webapp import facility_forms, registry
-from webapp.connections import try_peer
+from database.models import Facility, Peer, RegistrationKind, RegistrationState, Role
+from database.registrations import name_of
+from webapp import facility_forms, facility_overview, registry
+from webapp.connections import Finding, try_peer
 from webapp.facilities import Answer, get_facility
 from webapp.facility_forms import Form
-from webapp.registry import RegistryError
+from webapp.registry import RegistryError, StaleError
 from webapp.security import require_role, wants_page
 from webapp.services import current_database, current_services
+
+_NOT_REGISTERED = "not tested: not registered yet, our archive (Orthanc) doesn't know it as it is now"
 
 blueprint = Blueprint("peers", __name__, url_prefix="/facilities/<id:facility_id>/peers")
 
@@ -41,7 +44,11 @@ def add(facility_id: int) -> Answer:
 @require_role(Role.ADMINISTRATOR)
 def edit(facility_id: int, peer_id: int) -> str:
     peer = _get_peer(facility_id, peer_id)
-    return _page(get_facility(facility_id), facility_forms.of_row(peer, facility_forms.PEER_TEXTS), peer)
+    return _page(get_facility(facility_id), _form_of(peer), peer)
+
+
+def _form_of(peer: Peer) -> Form:
+    return facility_forms.of_row(peer, (*facility_forms.PEER_TEXTS, "revision"))
 
 
 @blueprint.post("/<id:peer_id>/edit")
@@ -50,7 +57,12 @@ def change(facility_id: int, peer_id: int) -> Answer:
     facility, peer, form = get_facility(facility_id), _get_peer(facility_id, peer_id), Form.sent()
     try:
         fields = facility_forms.peer_fields(form)
-        changed = registry.change_peer(current_database(), peer_id, fields, _encryption_key())
+        changed = registry.change_peer(
+            current_database(), peer_id, fields, _encryption_key(), revision=form.number("revision")
+        )
+    except StaleError as error:
+        form.confront(_form_of(_get_peer(facility_id, peer_id)), error)
+        return _page(facility, form, peer), 409
     except RegistryError as error:
         form.refuse(error)
         return _page(facility, form, peer), 400
@@ -68,10 +80,10 @@ def set_active(facility_id: int, peer_id: int) -> AnyResponse:
     peer = _get_peer(facility_id, peer_id)
     try:
         if request.form.get("active") == "yes":
-            registry.reactivate_peer(current_database(), peer_id)
+            registry.reactivate(current_database(), Peer, peer_id)
             flash(f"{peer.name} is active again.")
         else:
-            registry.retire_peer(current_database(), peer_id)
+            registry.retire(current_database(), Peer, peer_id)
             flash(f"{peer.name} is retired: nothing is sent there any more.")
     except RegistryError as error:
         flash(str(error), "error")
@@ -82,7 +94,7 @@ def set_active(facility_id: int, peer_id: int) -> AnyResponse:
 @require_role(Role.ADMINISTRATOR)
 def push(facility_id: int, peer_id: int) -> AnyResponse:
     peer = _get_peer(facility_id, peer_id)
-    registry.push_peer(current_database(), peer_id)
+    registry.push(current_database(), Peer, peer_id)
     flash(f"{peer.name} is being registered again.")
     return _back(facility_id)
 
@@ -92,10 +104,20 @@ def push(facility_id: int, peer_id: int) -> AnyResponse:
 def test(facility_id: int, peer_id: int) -> AnyResponse:
     """Ask the peer, as it is registered in Orthanc, who it is; what it finds is kept."""
     peer = _get_peer(facility_id, peer_id)
-    finding = try_peer(f"noctis-peer-{peer.id}")
+    with current_database().read() as session:
+        state = facility_overview.load_target(session, RegistrationKind.PEER, peer).state
+    is_registered = state is RegistrationState.REGISTERED
+    finding = try_peer(name_of(peer)) if is_registered else Finding("untested", _NOT_REGISTERED)
     if finding.outcome != "untested":
-        is_ok, now = finding.outcome == "ok", datetime.now(UTC)
-        registry.note_peer_test(current_database(), peer_id, finding.text, is_ok=is_ok, at=now)
+        registry.note_test(
+            current_database(),
+            Peer,
+            peer_id,
+            finding.text,
+            revision=peer.revision,
+            is_ok=finding.outcome == "ok",
+            at=datetime.now(UTC),
+        )
     if not wants_page():
         return jsonify(outcome=finding.outcome, text=finding.text)
     flash(f"{peer.name}: {finding.text}.", "message" if finding.outcome == "ok" else "error")

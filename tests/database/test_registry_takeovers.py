@@ -18,7 +18,7 @@ from database.models import (
 from database.session import Database
 from tests.factories import create_member, create_study
 from webapp import registry
-from webapp.registry import EntityFields, FacilityFields, PeerFields, RegistryError
+from webapp.registry import EntityFields, FacilityFields, PeerFields, RegistryError, StaleError
 
 US = "NOCTIS"
 KEY = "a key of the tests"
@@ -52,17 +52,43 @@ def test_a_drift_is_taken_over_as_our_own_decision(database: Database, entity: A
         "AllowFindWorklist": [True, False],
     }
 
-    adopted = registry.adopt_drift(database, entity.id, drift, US)
+    adopted = registry.adopt_drift(database, entity.id, drift, US, revision=1)
 
     assert (adopted.port, adopted.ae_title, adopted.may_find) == (104, "EAST_CT", False)
     assert (adopted.host, adopted.has_generated_port) == ("a.example.org", False)
     assert (adopted.revision, adopted.link_revision) == (2, 2)
 
 
+def test_a_drift_that_lets_a_node_read_is_left_out_of_it(database: Database, east: Facility) -> None:
+    entity = registry.add_entity(database, east.id, EntityFields(may_move=True), US)
+    drift: dict[str, list[Any]] = {
+        "Port": [11113, 104],
+        "AllowFind": [False, True],
+        "AllowGet": [False, True],
+        "AllowMove": [True, False],
+    }
+
+    adopted = registry.adopt_drift(database, entity.id, drift, US, revision=1)
+
+    assert registry.reading_granted_by(drift) == ["C-FIND", "C-GET"]
+    assert adopted.port == 104
+    assert (adopted.may_find, adopted.may_get, adopted.may_move) == (False, False, False)
+
+
+def test_a_drift_from_an_older_decision_is_not_taken_over(
+    database: Database, entity: ApplicationEntity
+) -> None:
+    registry.push(database, ApplicationEntity, entity.id)
+
+    with pytest.raises(StaleError):
+        registry.adopt_drift(database, entity.id, {"Port": [11113, 104]}, US, revision=1)
+
+
 @pytest.mark.parametrize(
     ("drift", "reason"),
     [
         ({"AET": ["EAST", None]}, "had lost this entry"),
+        ({"AllowFind": [False, True]}, "could then read every hospital's studies"),
         ({"AllowNAction": [True, False]}, "follows from the other settings"),
         ({"AET": ["EAST", "A\\B"]}, "backslash"),
         ({"AET": ["EAST", US]}, "our own AE title"),
@@ -72,7 +98,7 @@ def test_a_drift_that_we_would_not_allow_is_not_taken_over(
     database: Database, entity: ApplicationEntity, drift: dict[str, list[Any]], reason: str
 ) -> None:
     with pytest.raises(RegistryError, match=reason):
-        registry.adopt_drift(database, entity.id, drift, US)
+        registry.adopt_drift(database, entity.id, drift, US, revision=1)
 
     with database.read() as session:
         assert session.get_one(ApplicationEntity, entity.id).revision == 1
@@ -153,20 +179,53 @@ def test_a_kept_password_is_not_sent_to_another_server(database: Database, east:
     assert stored_peer(database, peer).url == "https://o.example.org/"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        PeerFields("E", "https://o.example.org/x", "me"),
+        PeerFields("E", "https://o.example.org/", "you"),
+        PeerFields("E", "https://o.example.org/", "me", "other"),
+    ],
+)
+def test_what_was_found_at_another_peer_is_forgotten(
+    database: Database, east: Facility, changes: PeerFields
+) -> None:
+    fields = PeerFields("E", "https://o.example.org/", "me", "secret")
+    peer = registry.add_peer(database, east.id, fields, KEY)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    registry.note_test(database, Peer, peer.id, "answered", revision=1, is_ok=True, at=at)
+
+    same = registry.change_peer(database, peer.id, PeerFields("F", "https://o.example.org/", "me"), KEY)
+    other = registry.change_peer(database, peer.id, changes, KEY)
+
+    assert (same.test_finding, same.tested_at, same.is_test_ok) == ("answered", at, True)
+    assert (other.test_finding, other.tested_at, other.is_test_ok) == ("", None, False)
+
+
+def test_nobody_takes_back_what_another_decided_of_a_peer(database: Database, east: Facility) -> None:
+    peer = registry.add_peer(database, east.id, PeerFields("E", "https://o.example.org/"), KEY)
+    registry.change_peer(database, peer.id, PeerFields("E", "https://n.example.org/"), KEY, revision=1)
+
+    with pytest.raises(StaleError):
+        registry.change_peer(database, peer.id, PeerFields("F", "https://o.example.org/"), KEY, revision=1)
+
+    assert stored_peer(database, peer).url == "https://n.example.org/"
+
+
 def test_peers_retire_and_return_with_their_facility(database: Database, east: Facility) -> None:
     peer = registry.add_peer(database, east.id, PeerFields("E", "https://o.example.org/"), KEY)
     alone = registry.add_peer(database, east.id, PeerFields("A", "https://a.example.org/"), KEY)
-    registry.retire_peer(database, alone.id)
+    registry.retire(database, Peer, alone.id)
 
     registry.retire_facility(database, east.id)
     assert stored_peer(database, peer).retired_at is not None
     with pytest.raises(RegistryError, match="East is retired"):
-        registry.reactivate_peer(database, alone.id)
+        registry.reactivate(database, Peer, alone.id)
 
     registry.reactivate_facility(database, east.id)
     assert (stored_peer(database, peer).retired_at, stored_peer(database, peer).revision) == (None, 3)
     assert stored_peer(database, alone).retired_at is not None
-    registry.reactivate_peer(database, alone.id)
+    registry.reactivate(database, Peer, alone.id)
     assert stored_peer(database, alone).retired_at is None
 
 
@@ -174,8 +233,10 @@ def test_a_test_of_a_peer_is_noted_and_a_push_is_a_decision(database: Database, 
     peer = registry.add_peer(database, east.id, PeerFields("E", "https://o.example.org/"), KEY)
     at = datetime(2026, 1, 1, tzinfo=UTC)
 
-    registry.note_peer_test(database, peer.id, "user name or password not accepted", False, at)
-    registry.push_peer(database, peer.id)
+    registry.note_test(
+        database, Peer, peer.id, "user name or password not accepted", revision=1, is_ok=False, at=at
+    )
+    registry.push(database, Peer, peer.id)
 
     noted = stored_peer(database, peer)
     assert (noted.test_finding, noted.is_test_ok, noted.tested_at) == (

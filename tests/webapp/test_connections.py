@@ -7,9 +7,19 @@ from typing import cast
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from database.migrate import upgrade
-from database.models import ApplicationEntity, Peer, Role
+from database.models import (
+    FEED_NAME,
+    ApplicationEntity,
+    Feed,
+    Peer,
+    Registration,
+    RegistrationKind,
+    RegistrationState,
+    Role,
+)
 from database.session import Database
 from tests.factories import create_application_entity, create_facility, create_member
 from tests.orthanc_process import AE_TITLE, OrthancProcess, free_port
@@ -150,8 +160,23 @@ def peer(database: Database, url: str, password: str = "") -> Peer:
     )
 
 
-def ask_peer(client: FlaskClient, orthanc: OrthancProcess, one: Peer, password: str = "") -> dict[str, str]:
+def note_registered(database: Database, one: Peer, revision: int = 1) -> None:
+    with database.write() as session:
+        feed = session.scalar(select(Feed).where(Feed.name == FEED_NAME))
+        if feed is None:
+            feed = Feed(name=FEED_NAME)
+            session.add(feed)
+            session.flush()
+        row = Registration(feed_id=feed.id, kind=RegistrationKind.PEER, target_id=one.id)
+        row.applied_revision, row.state = revision, RegistrationState.REGISTERED
+        session.add(row)
+
+
+def ask_peer(
+    client: FlaskClient, orthanc: OrthancProcess, database: Database, one: Peer, password: str = ""
+) -> dict[str, str]:
     """Registered as the bridge would, then tested on the facility's page."""
+    note_registered(database, one)
     api = orthanc.client()
     api.put_peer(f"noctis-peer-{one.id}", {"Url": one.url, "Username": one.username, "Password": password})
     answer = client.post(f"/facilities/{one.facility_id}/peers/{one.id}/test", headers=JSON)
@@ -164,7 +189,7 @@ def test_a_peer_that_answers_tells_its_version(
     admin: FlaskClient, orthanc: OrthancProcess, site_database: Database
 ) -> None:
     # An Orthanc may be its own peer
-    found = ask_peer(admin, orthanc, peer(site_database, orthanc.url), orthanc.password)
+    found = ask_peer(admin, orthanc, site_database, peer(site_database, orthanc.url), orthanc.password)
     assert found["outcome"] == "ok"
     assert ": Orthanc 1." in found["text"]
 
@@ -173,7 +198,7 @@ def test_each_way_in_which_a_peer_fails_has_its_words(
     admin: FlaskClient, orthanc: OrthancProcess, site_database: Database
 ) -> None:
     def words(url: str) -> str:
-        found = ask_peer(admin, orthanc, peer(site_database, url), "wrong")
+        found = ask_peer(admin, orthanc, site_database, peer(site_database, url), "wrong")
         assert found["outcome"] == "failed"
         return found["text"]
 
@@ -196,5 +221,22 @@ def test_a_peer_that_orthanc_does_not_know_yet_is_said_to_be_so(
     admin: FlaskClient, site_database: Database
 ) -> None:
     one = peer(site_database, "http://192.0.2.1/")
-    answer = admin.post(f"/facilities/{one.facility_id}/peers/{one.id}/test", headers=JSON)
-    assert answer.json["text"].startswith("not registered yet")  # type: ignore[index]
+    path = f"/facilities/{one.facility_id}/peers/{one.id}"
+    answer = admin.post(f"{path}/test", headers=JSON)
+    assert answer.json["text"].startswith("not tested: not registered yet")  # type: ignore[index]
+    note_registered(site_database, one)
+    assert admin.post(f"{path}/test", headers=JSON).json["outcome"] == "failed"  # type: ignore[index]
+    admin.post(f"{path}/push")  # Orthanc may still have the one before
+    answer = admin.post(f"{path}/test", headers=JSON)
+    assert answer.json["outcome"] == "untested"  # type: ignore[index]
+
+
+def test_what_a_peer_calls_its_version_is_cut(
+    admin: FlaskClient, orthanc: OrthancProcess, site_database: Database
+) -> None:
+    body = b'{"Version": "1.12\\u001b[31m\\u202e' + b"9" * 5000 + b'"}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    with listener(says(answer)) as port:
+        found = ask_peer(admin, orthanc, site_database, peer(site_database, f"http://127.0.0.1:{port}/"))
+    assert found["outcome"] == "ok"
+    assert found["text"].split("Orthanc ")[1] == "1.12[31m" + "9" * 32

@@ -205,7 +205,7 @@ def test_entries_of_others_in_orthanc_are_shown_and_the_alarming_ones_first(
         session.add(ForeignRegistration(name="zzz", ae_title="ct_east", is_alarming=True, port=1, **foreign))
     page = admin.get("/facilities").text
     assert page.index("zzz") < page.index("aaa")
-    assert "Orthanc then accepts that AE title from any host" in page
+    assert "it may block that node, and C-MOVE may go to its host" in page
     with site_database.read() as session:
         old = session.scalars(select(ForeignRegistration).where(ForeignRegistration.name == "aaa")).one()
     answer = admin.post(f"/facilities/foreign/{old.id}", data={"facility_id": str(facility.id)})
@@ -296,7 +296,8 @@ def test_a_test_without_script_shows_the_form_again_with_the_finding(
     assert answer.status_code == 200
     assert 'value="192.0.2.1"' in answer.text
     assert "our own image archive (Orthanc) doesn&#39;t answer us" in answer.text
-    assert admin.post("/facilities/new", data={**typed, "host": ""}).status_code == 400
+    for wrong in ({"host": ""}, {"port": "", "proposed_port": "abc"}):
+        assert admin.post("/facilities/new", data=typed | wrong).status_code == 400
     with site_database.read() as session:
         assert session.scalars(select(Facility)).all() == []
 
@@ -385,12 +386,109 @@ def test_a_repaired_drift_can_be_adopted(admin: FlaskClient, site_database: Data
     assert "port <bdi>104</bdi> instead of <bdi>11113</bdi>; repaired." in page
     assert "Adopt what Orthanc had" in page
     path = f"/facilities/{facility.id}/application-entities/{entity.id}/adopt"
-    assert "is now as Orthanc had it" in admin.post(path, follow_redirects=True).text
+    shown = {"drifted_at": page.split('name="drifted_at" value="')[1].split('"')[0]}
+    assert "is now as Orthanc had it." in admin.post(path, data=shown, follow_redirects=True).text
     changed = only(site_database, ApplicationEntity)
     assert (changed.port, changed.revision) == (104, 2)
     page = admin.get(f"/facilities/{facility.id}").text
     assert "pending" in page
     assert "Adopt what Orthanc had" not in page
+
+
+def test_of_a_drift_only_what_was_shown_is_adopted_and_never_more_reading(
+    admin: FlaskClient, site_database: Database
+) -> None:
+    facility = create_facility(site_database, "East")
+    entity = create_application_entity(site_database, facility.id, host="192.0.2.1")
+    drift = {"Port": [11113, 104], "AllowFind": [False, True]}
+    register(site_database, entity, drift=drift, drifted_at=datetime.now(UTC))
+    page = admin.get(f"/facilities/{facility.id}").text
+    assert "C-FIND would not be adopted: this node could then read every hospital's studies" in page
+    shown = {"drifted_at": page.split('name="drifted_at" value="')[1].split('"')[0]}
+    path = f"/facilities/{facility.id}/application-entities/{entity.id}/adopt"
+    with site_database.write() as session:
+        session.scalars(select(Registration)).one().drifted_at = datetime.now(UTC)
+    refused = admin.post(path, data=shown, follow_redirects=True).text
+    assert "differed otherwise meanwhile" in refused
+    shown = {"drifted_at": refused.split('name="drifted_at" value="')[1].split('"')[0]}
+    assert "but without C-FIND" in admin.post(path, data=shown, follow_redirects=True).text
+    changed = only(site_database, ApplicationEntity)
+    assert (changed.port, changed.may_find) == (104, False)
+
+
+def sent_form(page: str) -> dict[str, str]:
+    """What a browser would send of a page's form that nobody touched."""
+    inputs = [dict(re.findall(r'([a-z-]+)="([^"]*)"', one)) for one in re.findall(r"<input[^>]*>", page)]
+    boxes = {one.split('"')[1] for one in re.findall(r'name="[a-z_]+" value="yes" checked', page)}
+    texts = {
+        one["name"]: one.get("value", "")
+        for one in inputs
+        if one.get("type") not in {"checkbox", "file"} and "name" in one
+    }
+    return texts | dict.fromkeys(boxes, "yes")
+
+
+@pytest.mark.usefixtures("database_url")
+def test_the_second_of_two_administrators_sees_what_the_first_one_saved(
+    admin: FlaskClient, site_database: Database
+) -> None:
+    facility = create_facility(site_database, "East")
+    entity = create_application_entity(site_database, facility.id, ae_title="CT1", host="a.example.org")
+    base = f"/facilities/{facility.id}"
+    admin.post(f"{base}/peers/new", data={"name": "Basement", "url": "https://o.example.org/"})
+    peer = only(site_database, Peer)
+    for path, field, first, second in (
+        (f"{base}/application-entities/{entity.id}/edit", "host", "b.example.org", "c.example.org"),
+        (f"{base}/peers/{peer.id}/edit", "url", "https://b.example.org/", "https://c.example.org/"),
+        (f"{base}/edit", "contact", "the first one", "the second one"),
+    ):
+        opened = sent_form(admin.get(path).text)
+        assert admin.post(path, data=opened | {field: first}).status_code == 303
+        refused = admin.post(path, data=opened | {field: second})
+        assert refused.status_code == 409, path
+        assert "Somebody changed this meanwhile" in refused.text
+        assert f"Now there: <bdi>{first}</bdi>" in refused.text
+        assert refused.text.count("Now there:") == 1
+        assert second in refused.text
+        again = admin.post(path, data=sent_form(refused.text) | {field: second})
+        assert again.status_code == 303, path
+        assert second in admin.get(path).text
+
+
+def test_an_operation_that_was_granted_meanwhile_is_shown(
+    admin: FlaskClient, site_database: Database
+) -> None:
+    facility = create_facility(site_database, "East")
+    entity = create_application_entity(site_database, facility.id, ae_title="CT1", host="a.example.org")
+    path = f"/facilities/{facility.id}/application-entities/{entity.id}/edit"
+    opened = sent_form(admin.get(path).text)
+    admin.post(path, data=opened | {"may_find": "yes"})
+    refused = " ".join(admin.post(path, data=opened).text.split())
+    assert 'name="may_find" value="yes" >C-FIND: search all studies</label> <p class="field-pres' in refused
+    assert "Now there: <bdi>yes</bdi>" in refused
+
+
+@pytest.mark.usefixtures("database_url")
+def test_former_titles_stand_with_their_node(admin: FlaskClient, site_database: Database) -> None:
+    facility = create_facility(site_database, "East")
+    entity = create_application_entity(site_database, facility.id, ae_title="CT1")
+    send(site_database, "CT1", instance_count=5)
+    path = f"/facilities/{facility.id}"
+    admin.post(f"{path}/application-entities/{entity.id}/edit", data={"ae_title": "CT2"})
+    send(site_database, "CT2", instance_count=2)
+    with site_database.write() as session:
+        former = session.scalars(select(ApplicationEntity).where(ApplicationEntity.ae_title == "CT1")).one()
+        session.add(LinkRun(application_entity_id=entity.id, link_revision=2, study_count=1))
+        session.add(LinkRun(application_entity_id=former.id, link_revision=1, study_count=3))
+    page = admin.get(path).text
+    assert page.count("<article") == 1
+    assert 'formerly <span class="mono">CT1</span>' in page
+    assert "7 instances" in page
+    assert "4 studies linked so far" in page
+    assert "East" in admin.get("/facilities?q=ct1").text
+    former_path = f"{path}/application-entities/{former.id}"
+    assert admin.post(f"{former_path}/active", data={"active": "yes"}).status_code == 404
+    assert admin.get(f"{former_path}/edit").status_code == 404
 
 
 @pytest.mark.usefixtures("database_url")
@@ -540,7 +638,7 @@ def test_a_peer_is_pushed_and_retired(admin: FlaskClient, site_database: Databas
     path = f"{base}/{only(site_database, Peer).id}"
     admin.post(f"{path}/push")
     assert only(site_database, Peer).revision == 2
-    assert "our own image archive" in admin.post(f"{path}/test", follow_redirects=True).text
+    assert "not tested: not registered yet" in admin.post(f"{path}/test", follow_redirects=True).text
     assert only(site_database, Peer).tested_at is None
     admin.post(f"{path}/active")
     assert only(site_database, Peer).retired_at is not None
@@ -570,7 +668,7 @@ def test_unknown_senders_are_counted_and_adopted(admin: FlaskClient, site_databa
     assert "The studies that it has sent follow." in page
     data = {"ae_title": "OTHER", "facility_id": str(facility.id)}
     assert admin.post("/facilities/unknown-senders", data=data).location == f"/facilities/{facility.id}"
-    assert "No unknown senders" in admin.get("/facilities/unknown-senders").text
+    assert "Nothing came from unknown senders" in admin.get("/facilities/unknown-senders").text
 
 
 def test_a_sender_that_can_not_be_adopted_says_why(admin: FlaskClient, site_database: Database) -> None:

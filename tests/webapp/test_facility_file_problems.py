@@ -2,6 +2,7 @@
 
 import pytest
 
+from database.models import ApplicationEntity
 from database.session import Database
 from tests.facility_files import entities, facilities, load, problems
 from webapp import registry
@@ -91,7 +92,7 @@ def test_a_row_that_could_mean_several_is_asked_back(database: Database) -> None
 def test_what_is_retired_is_not_changed_silently(database: Database) -> None:
     load(database, "name,code,ae_title\nEast,E1,CT1\nWest,W1,CT2\n")
     registry.retire_facility(database, facilities(database)["E1"].id)
-    registry.retire_entity(database, entities(database)["CT2"].id)
+    registry.retire(database, ApplicationEntity, entities(database)["CT2"].id)
 
     said = problems(database, "name,code,ae_title\nEast,E1,CT1\nWest,W1,CT2\n")
 

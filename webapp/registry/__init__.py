@@ -4,15 +4,8 @@ Knows the database, not Flask and not Orthanc: the bridge carries out what is de
 takes what a person entered, checks it, and raises RegistryError in words for people. Nothing is ever deleted.
 """
 
-from webapp.registry.adoptions import adopt_drift, adopt_foreign, adopt_sender
-from webapp.registry.entities import (
-    add_entity,
-    change_entity,
-    note_echo,
-    push_entity,
-    reactivate_entity,
-    retire_entity,
-)
+from webapp.registry.adoptions import adopt_drift, adopt_foreign, adopt_sender, reading_granted_by
+from webapp.registry.entities import add_entity, change_entity
 from webapp.registry.facilities import (
     change_facility,
     check_logo,
@@ -20,24 +13,20 @@ from webapp.registry.facilities import (
     propose,
     reactivate_facility,
     retire_facility,
+    revision_of,
     set_logo,
 )
-from webapp.registry.fields import EntityFields, FacilityFields, PeerFields, RegistryError
+from webapp.registry.fields import EntityFields, FacilityFields, PeerFields, RegistryError, StaleError
 from webapp.registry.links import link_study, unlink_study
-from webapp.registry.peers import (
-    add_peer,
-    change_peer,
-    note_peer_test,
-    push_peer,
-    reactivate_peer,
-    retire_peer,
-)
+from webapp.registry.peers import add_peer, change_peer
+from webapp.registry.targets import note_test, push, reactivate, retire
 
 __all__ = [
     "EntityFields",
     "FacilityFields",
     "PeerFields",
     "RegistryError",
+    "StaleError",
     "add_entity",
     "add_peer",
     "adopt_drift",
@@ -49,17 +38,15 @@ __all__ = [
     "check_logo",
     "create_facility",
     "link_study",
-    "note_echo",
-    "note_peer_test",
+    "note_test",
     "propose",
-    "push_entity",
-    "push_peer",
-    "reactivate_entity",
+    "push",
+    "reactivate",
     "reactivate_facility",
-    "reactivate_peer",
-    "retire_entity",
+    "reading_granted_by",
+    "retire",
     "retire_facility",
-    "retire_peer",
+    "revision_of",
     "set_logo",
     "unlink_study",
 ]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from database.models import ApplicationEntity, Facility, ForeignRegistration, RegistrationKind
 from database.session import Database
 from webapp.registry import ae_titles
-from webapp.registry.decisions import decide, find, load_taken
+from webapp.registry.decisions import decide, find, load_taken, require_unchanged
 from webapp.registry.entities import add_entity, fields_of, insert_entity, update_entity
 from webapp.registry.facilities import insert_facility
 from webapp.registry.fields import EntityFields, FacilityFields, RegistryError
@@ -28,23 +28,43 @@ _FIELDS_OF_ORTHANC = {
     "AllowGet": "may_get",
 }
 
+# Operations that let a node out of its own house
+_READING = {"AllowFind": "C-FIND", "AllowMove": "C-MOVE", "AllowGet": "C-GET"}
+
+
+def reading_granted_by(drift: Mapping[str, list[Any]]) -> list[str]:
+    """What a drift would let a node read that it may not; never adopted: ``["C-FIND", …]``."""
+    return [word for name, word in _READING.items() if name in drift and drift[name][1] is True]
+
 
 def adopt_drift(
-    database: Database, entity_id: int, drift: Mapping[str, list[Any]], own_ae_title: str
+    database: Database, entity_id: int, drift: Mapping[str, list[Any]], own_ae_title: str, *, revision: int
 ) -> ApplicationEntity:
-    """Decide what Orthanc had: ``{"Port": [ours, Orthanc's]}``. Raises RegistryError."""
+    """Decide what Orthanc had: ``{"Port": [ours, Orthanc's]}``, without ``reading_granted_by`` it.
+
+    ``revision`` is the one that it drifted from. Raises RegistryError; StaleError when it is another now.
+    """
     if any(theirs is None for _, theirs in drift.values()):
         raise RegistryError(
             "", "Orthanc had lost this entry, so there is nothing to take over: push it again, or retire it."
         )
     changes = {
-        _FIELDS_OF_ORTHANC[name]: theirs for name, (_, theirs) in drift.items() if name in _FIELDS_OF_ORTHANC
+        _FIELDS_OF_ORTHANC[name]: theirs
+        for name, (_, theirs) in drift.items()
+        if name in _FIELDS_OF_ORTHANC and not (name in _READING and theirs)
     }
+    if not changes and reading_granted_by(drift):
+        raise RegistryError(
+            "",
+            "Nothing is taken over: this node could then read every hospital's studies. If that is meant, "
+            "tick it among what the node may do.",
+        )
     if not changes:
         raise RegistryError("", "What differs follows from the other settings: change those, or push again.")
 
     def adopt(session: Session) -> ApplicationEntity:
         entity = find(session, ApplicationEntity, entity_id)
+        require_unchanged(entity.revision, revision)
         return update_entity(session, entity, replace(fields_of(entity), **changes), own_ae_title)
 
     return decide(database, adopt)
@@ -55,8 +75,8 @@ def adopt_foreign(
 ) -> ApplicationEntity:
     """Make a node of ours of a hand-made entry of Orthanc's list. Raises RegistryError.
 
-    The hand-made entry stays, and is an alarm from now on, until somebody deletes it: two entries with one AE
-    title open Orthanc's host check.
+    The hand-made entry stays, and is an alarm from now on, until somebody deletes it: Orthanc allows an AE
+    title only what all its entries allow, and C-MOVE may go to the host of either.
     """
     if foreign.kind is not RegistrationKind.APPLICATION_ENTITY:
         raise RegistryError("", "A peer can't be taken over, as its password can't be read: add it anew.")

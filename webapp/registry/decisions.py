@@ -13,7 +13,7 @@ from database.models import ApplicationEntity, Base, Facility
 from database.session import Database
 from settings import PROBE_AE_TITLE
 from webapp.registry import ae_titles
-from webapp.registry.fields import HIGHEST_PORT, RegistryError
+from webapp.registry.fields import HIGHEST_PORT, RegistryError, StaleError
 
 FIRST_PORT = 11113
 # Each round somebody wins: more rounds than a webapp has threads that could add at the same moment.
@@ -75,19 +75,31 @@ def load_taken(session: Session, own_ae_title: str) -> Taken:
 def require_free_title(
     session: Session, title: str, own_ae_title: str, *, besides: int | None = None
 ) -> None:
-    """Raises RegistryError, which says who has it. ``besides`` is the entity that may have it."""
+    """Raises RegistryError, which says who has it. ``besides`` is the entity that may have it, or had it."""
     key = ae_titles.key_of(title)
     if key in _ours(own_ae_title):
         raise RegistryError("ae_title", f"{title} is our own AE title: give the node another one.")
     query = (
-        select(ApplicationEntity.id, ApplicationEntity.retired_at, Facility.name, Facility.code)
+        select(
+            ApplicationEntity.id,
+            ApplicationEntity.retired_at,
+            ApplicationEntity.successor_id,
+            Facility.name,
+            Facility.code,
+        )
         .join(Facility, Facility.id == ApplicationEntity.facility_id)
         .where(ApplicationEntity.ae_title_key == key)
     )
     owner = session.execute(query).one_or_none()
-    if owner is None or owner.id == besides:
+    if owner is None or (besides is not None and besides in {owner.id, owner.successor_id}):
         return
     facility = f"{owner.name} ({owner.code})"
+    if owner.successor_id is not None:
+        raise RegistryError(
+            "ae_title",
+            f"{title} was formerly an AE title of {facility}. AE titles are never given twice, since old "
+            "studies carry them: choose another, or rename the node that had it back.",
+        )
     if owner.retired_at is not None:
         raise RegistryError(
             "ae_title",
@@ -106,11 +118,18 @@ def require_free_code(session: Session, code: str, *, besides: int | None = None
 
 
 def find(session: Session, model: type[Row], row_id: int) -> Row:
-    """Raises RegistryError when there is no such row."""
-    row = session.get(model, row_id)
+    """The row as it is now, locked against others' changes. Raises RegistryError when there is none."""
+    # Those who only refer to it, such as the bridge's links, needn't wait
+    row = session.get(model, row_id, with_for_update={"key_share": True})
     if row is None:
         raise RegistryError("", "This is not there (any more): reload the page.")
     return row
+
+
+def require_unchanged(now: int | str, seen: int | str | None) -> None:
+    """``seen`` is the revision that a person decided upon; None: whatever it is. Raises StaleError."""
+    if seen is not None and seen != now:
+        raise StaleError
 
 
 def require_active(facility: Facility) -> None:

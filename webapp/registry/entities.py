@@ -1,7 +1,7 @@
 """Application entities: the DICOM nodes of a facility, as Orthanc is to know them."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from webapp.registry.decisions import (
     now,
     require_active,
     require_free_title,
+    require_unchanged,
 )
 from webapp.registry.fields import (
     LONGEST_TEXT,
@@ -25,6 +26,9 @@ from webapp.registry.fields import (
     check_line,
     check_port,
 )
+
+# Where a test of the connection went
+_ADDRESS = ("ae_title", "host", "port", "local_ae_title", "uses_tls")
 
 
 def add_entity(
@@ -46,46 +50,19 @@ def change_entity(
     own_ae_title: str,
     *,
     facility_id: int | None = None,
+    revision: int | None = None,
 ) -> ApplicationEntity:
-    """``facility_id`` moves it to another facility; its studies follow. Raises RegistryError."""
+    """``facility_id`` moves it to another facility; its studies follow.
+
+    ``revision`` is the one that the person saw. Raises RegistryError; StaleError when it is another now.
+    """
 
     def change(session: Session) -> ApplicationEntity:
         entity = find(session, ApplicationEntity, entity_id)
+        require_unchanged(entity.revision, revision)
         return update_entity(session, entity, fields, own_ae_title, facility_id=facility_id)
 
     return decide(database, change)
-
-
-def retire_entity(database: Database, entity_id: int) -> None:
-    """Orthanc forgets it; its AE title stays its own."""
-    with database.write() as session:
-        entity = find(session, ApplicationEntity, entity_id)
-        if entity.retired_at is None:
-            entity.retired_at = now()
-            entity.revision += 1
-
-
-def reactivate_entity(database: Database, entity_id: int) -> None:
-    """Raises RegistryError when its facility is retired."""
-    with database.write() as session:
-        entity = find(session, ApplicationEntity, entity_id)
-        require_active(find(session, Facility, entity.facility_id))
-        if entity.retired_at is not None:
-            entity.retired_at = None
-            entity.revision += 1
-
-
-def push_entity(database: Database, entity_id: int) -> None:
-    """Have the bridge register it again."""
-    with database.write() as session:
-        find(session, ApplicationEntity, entity_id).revision += 1
-
-
-def note_echo(database: Database, entity_id: int, finding: str, is_ok: bool, at: datetime) -> None:
-    """What a test of the connection found, in words."""
-    with database.write() as session:
-        entity = find(session, ApplicationEntity, entity_id)
-        entity.echoed_at, entity.echo_finding, entity.is_echo_ok = at, finding, is_ok
 
 
 def fields_of(entity: ApplicationEntity) -> EntityFields:
@@ -123,25 +100,34 @@ def update_entity(
 ) -> ApplicationEntity:
     """Inside a caller's transaction. Raises RegistryError.
 
-    A former AE title that sent studies stays behind, retired: nobody else may take it, and them.
+    ``entity`` is locked. A former AE title that sent studies stays behind, retired: nobody else may take it,
+    and them. The node itself may take it back.
     """
     checked = check_entity(fields)
     title = checked.ae_title or entity.ae_title
     require_free_title(session, title, own_ae_title, besides=entity.id)
-    port = entity.port if checked.port is None else checked.port
-    former_title, former_key, former_facility = entity.ae_title, entity.ae_title_key, entity.facility_id
-    if facility_id is not None and facility_id != entity.facility_id:
+    former_titles = _former_titles(session, entity)
+    is_moved = facility_id is not None and facility_id != entity.facility_id
+    if facility_id is not None and is_moved:
         require_active(find(session, Facility, facility_id))
         entity.facility_id = facility_id
+        for former in former_titles:
+            former.facility_id = facility_id
+            former.link_revision += 1
+    port = entity.port if checked.port is None else checked.port
+    after = replace(checked, ae_title=title, port=port)
+    if any(getattr(after, name) != getattr(entity, name) for name in _ADDRESS):
+        entity.echoed_at, entity.echo_finding, entity.is_echo_ok = None, "", False
     entity.has_generated_port = entity.has_generated_port and port == entity.port
-    _fill(entity, replace(checked, ae_title=title, port=port))
     entity.revision += 1
-    is_renamed = entity.ae_title_key != former_key
-    if is_renamed or entity.facility_id != former_facility:
+    is_renamed = ae_titles.key_of(title) != entity.ae_title_key
+    if is_moved or is_renamed:
         entity.link_revision += 1
+    if is_renamed:
+        _rename(session, entity, after, former_titles)
+    else:
+        _fill(entity, after)
     session.flush()
-    if is_renamed and _has_sent(session, former_key):
-        _keep_title(session, entity, former_title)
     return entity
 
 
@@ -162,11 +148,35 @@ def _has_sent(session: Session, ae_title_key: str) -> bool:
     return bool(session.scalar(select(exists().where(StudySender.ae_title_key == ae_title_key))))
 
 
-def _keep_title(session: Session, entity: ApplicationEntity, title: str) -> None:
-    former = ApplicationEntity(facility_id=entity.facility_id, created_at=now(), retired_at=now())
-    _fill(former, replace(fields_of(entity), ae_title=title, description=f"Now {entity.ae_title}"))
-    session.add(former)
+def _former_titles(session: Session, entity: ApplicationEntity) -> Sequence[ApplicationEntity]:
+    query = select(ApplicationEntity).where(ApplicationEntity.successor_id == entity.id)
+    return session.scalars(query.order_by(ApplicationEntity.id).with_for_update(key_share=True)).all()
+
+
+def _rename(
+    session: Session,
+    entity: ApplicationEntity,
+    after: EntityFields,
+    former_titles: Iterable[ApplicationEntity],
+) -> None:
+    """To another AE title; what has the new one as a former title exchanges it for the present one."""
+    before = fields_of(entity)
+    key, former_key = ae_titles.key_of(after.ae_title), entity.ae_title_key
+    former = next((one for one in former_titles if one.ae_title_key == key), None)
+    if former is not None:
+        former.ae_title_key = f"exchanged {former.id}"  # no title's key: those are upper case
+        session.flush()
+    _fill(entity, after)
     session.flush()
+    if former is not None:
+        _fill(former, before)
+        former.link_revision += 1
+    elif _has_sent(session, former_key):
+        former = ApplicationEntity(
+            facility_id=entity.facility_id, successor_id=entity.id, created_at=now(), retired_at=now()
+        )
+        _fill(former, before)
+        session.add(former)
 
 
 def _fill(entity: ApplicationEntity, fields: EntityFields) -> None:

@@ -1,5 +1,6 @@
 """Facilities: created with what they need, changed, retired and re-activated."""
 
+import hashlib
 import re
 from itertools import count
 
@@ -8,9 +9,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from database.models import ApplicationEntity, Facility, Peer
+from database.registrations import Target
 from database.session import Database
 from webapp.registry import ae_titles, entities
-from webapp.registry.decisions import Taken, decide, find, load_taken, now, require_free_code
+from webapp.registry.decisions import (
+    Taken,
+    decide,
+    find,
+    load_taken,
+    now,
+    require_free_code,
+    require_unchanged,
+)
 from webapp.registry.fields import (
     LONGEST_CODE,
     EntityFields,
@@ -45,18 +55,40 @@ def create_facility(
     return decide(database, create)
 
 
-def change_facility(database: Database, facility_id: int, fields: FacilityFields) -> Facility:
-    """Raises RegistryError."""
-    return decide(
-        database, lambda session: update_facility(session, find(session, Facility, facility_id), fields)
-    )
+def change_facility(
+    database: Database, facility_id: int, fields: FacilityFields, *, revision: str | None = None
+) -> Facility:
+    """``revision`` is the ``revision_of`` what the person saw.
+
+    Raises RegistryError; StaleError when it is another now.
+    """
+
+    def change(session: Session) -> Facility:
+        facility = find(session, Facility, facility_id)
+        require_unchanged(revision_of(facility), revision)
+        return update_facility(session, facility, fields)
+
+    return decide(database, change)
+
+
+def fields_of(facility: Facility) -> FacilityFields:
+    """What a person would have to enter for it to be as it is."""
+    return FacilityFields(**{name: getattr(facility, name) for name in FacilityFields.__slots__})
+
+
+def revision_of(facility: Facility) -> str:
+    """Another one whenever its fields are others; facilities don't count their decisions."""
+    return hashlib.sha256(repr(fields_of(facility)).encode()).hexdigest()[:32]
 
 
 def set_logo(database: Database, facility_id: int, logo: bytes | None) -> None:
     """PNG or JPEG; None removes it. Raises RegistryError."""
     check_logo(logo)
-    with database.write() as session:
+
+    def work(session: Session) -> None:
         find(session, Facility, facility_id).logo = logo
+
+    decide(database, work)
 
 
 def check_logo(logo: bytes | None) -> None:
@@ -69,7 +101,8 @@ def check_logo(logo: bytes | None) -> None:
 
 def retire_facility(database: Database, facility_id: int) -> None:
     """Its entities and peers retire with it; its studies and reports stay."""
-    with database.write() as session:
+
+    def work(session: Session) -> None:
         facility = find(session, Facility, facility_id)
         if facility.retired_at is None:
             facility.retired_at = now()
@@ -78,16 +111,21 @@ def retire_facility(database: Database, facility_id: int) -> None:
                     target.retired_at = facility.retired_at
                     target.revision += 1
 
+    decide(database, work)
+
 
 def reactivate_facility(database: Database, facility_id: int) -> None:
     """With what retired together with it; what had been retired before stays so."""
-    with database.write() as session:
+
+    def work(session: Session) -> None:
         facility = find(session, Facility, facility_id)
         retired_at, facility.retired_at = facility.retired_at, None
         for target in _targets(session, facility_id):
             if retired_at is not None and target.retired_at == retired_at:
                 target.retired_at = None
                 target.revision += 1
+
+    decide(database, work)
 
 
 def insert_facility(session: Session, taken: Taken, fields: FacilityFields) -> Facility:
@@ -123,12 +161,14 @@ def _fill(facility: Facility, fields: FacilityFields, code: str) -> None:
     facility.silent_hours = fields.silent_hours
 
 
-def _targets(session: Session, facility_id: int) -> list[ApplicationEntity | Peer]:
-    entity_rows = session.scalars(
-        select(ApplicationEntity).where(ApplicationEntity.facility_id == facility_id)
-    )
-    peers = session.scalars(select(Peer).where(Peer.facility_id == facility_id))
-    return [*entity_rows, *peers]
+def _targets(session: Session, facility_id: int) -> list[Target]:
+    """Locked."""
+    entity_rows = select(ApplicationEntity).where(ApplicationEntity.facility_id == facility_id)
+    peers = select(Peer).where(Peer.facility_id == facility_id)
+    return [
+        *session.scalars(entity_rows.order_by(ApplicationEntity.id).with_for_update(key_share=True)),
+        *session.scalars(peers.order_by(Peer.id).with_for_update(key_share=True)),
+    ]
 
 
 def _propose_code(name: str, taken: set[str]) -> str:

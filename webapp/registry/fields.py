@@ -35,6 +35,17 @@ class RegistryError(Exception):
         self.field = field
 
 
+class StaleError(RegistryError):
+    """Somebody else decided meanwhile; what there is now has to be looked at first."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "",
+            "Somebody changed this meanwhile, and nothing of yours is saved yet. What is there now stands "
+            "beside what you typed: save again to put yours in its place.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class FacilityFields:
     name: str
