@@ -48,9 +48,12 @@ def run() -> Answer:
         content = base64.urlsafe_b64decode(request.form.get("content", ""))
     except (binascii.Error, ValueError):
         abort(400)
-    report = _run(content, is_dry_run=False)
+    foreseen = request.form.get("foreseen", "")
+    report = _run(content, is_dry_run=False, foreseen=foreseen)
     if isinstance(report, str) or report.problems:
         return _report_page(report, content)
+    if report.digest != foreseen:
+        return _report_page(report, content, is_changed=True)
     flash(f"Imported: {report.change_count} of {len(report.lines)} lines changed something.")
     return redirect(url_for("facilities.show_all"), 303)
 
@@ -65,26 +68,27 @@ def download() -> AnyResponse:
     return Response(content, mimetype="text/csv", headers=disposition)
 
 
-def _run(content: bytes, *, is_dry_run: bool) -> Report | str:
+def _run(content: bytes, *, is_dry_run: bool, foreseen: str | None = None) -> Report | str:
     """The report, or why the file can't be read at all."""
     own = current_services().settings.ae_title
     try:
-        return import_facilities(current_database(), content, own, is_dry_run=is_dry_run)
+        return import_facilities(current_database(), content, own, is_dry_run=is_dry_run, foreseen=foreseen)
     except RegistryError as error:
         return str(error)
 
 
-def _report_page(report: Report | str, content: bytes) -> Answer:
+def _report_page(report: Report | str, content: bytes, *, is_changed: bool = False) -> Answer:
     if isinstance(report, str):
         return _refused(report)
     page = render_template(
         "facilities/import.html",
         report=report,
+        is_changed=is_changed,
         content=base64.urlsafe_b64encode(content).decode(),
         error="",
         columns=COLUMNS,
     )
-    return page, 400 if report.problems else 200
+    return page, 400 if report.problems else 409 if is_changed else 200
 
 
 def _refused(error: str) -> Answer:

@@ -3,6 +3,7 @@
 A dry run does the same and takes it back, so that what it says is what an import does.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -27,14 +28,24 @@ class Report:
     change_count: int = 0
     """Of lines that aren't unchanged."""
 
+    @property
+    def digest(self) -> str:
+        """Another one for whatever other lines."""
+        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()[:32]
+
 
 class _TakeBack(Exception):  # noqa: N818 - no error: the end of a dry run
     def __init__(self, report: Report) -> None:
         self.report = report
 
 
-def import_facilities(database: Database, content: bytes, own_ae_title: str, *, is_dry_run: bool) -> Report:
-    """Create and update what the file says; what it doesn't name stays. Raises RegistryError."""
+def import_facilities(
+    database: Database, content: bytes, own_ae_title: str, *, is_dry_run: bool, foreseen: str | None = None
+) -> Report:
+    """Create and update what the file says; what it doesn't name stays. Raises RegistryError.
+
+    ``foreseen`` is the digest of what a dry run said: when it isn't what is said now, nothing is changed.
+    """
     rows, problems = read_rows(content)
     if problems:
         return Report(problems=problems)
@@ -43,7 +54,7 @@ def import_facilities(database: Database, content: bytes, own_ae_title: str, *, 
         running = FacilityImport(session, own_ae_title)
         running.run(rows)
         report = _report(running)
-        if is_dry_run or report.problems:
+        if is_dry_run or report.problems or foreseen not in {None, report.digest}:
             raise _TakeBack(report)
         return report
 

@@ -1,6 +1,8 @@
 """One run of an import: rows to facilities and their nodes, inside one transaction of the caller's."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,14 +11,25 @@ from database.models import ApplicationEntity, Facility
 from webapp.facility_cells import LONGEST_NUMBER, differences, entity_fields, facility_fields, warnings
 from webapp.facility_groups import Group, code_of, group_rows
 from webapp.facility_rows import COLUMNS, ENTITY_COLUMNS, Problem, Row
-from webapp.registry import EntityFields, FacilityFields, RegistryError
+from webapp.registry import EntityFields, FacilityFields, RegistryError, facilities
 from webapp.registry.ae_titles import key_of
 from webapp.registry.decisions import Taken, load_taken, require_active
 from webapp.registry.entities import check_entity, fields_of, insert_entity, update_entity
-from webapp.registry.facilities import insert_facility, update_facility
 from webapp.registry.fields import check_facility
 
 _MOST_TOLD = 10
+
+
+@dataclass
+class _Known:
+    """What is there before the import, read once and locked against others' changes."""
+
+    by_code: dict[str, Facility]
+    by_title: dict[str, Facility] = field(default_factory=dict)
+    """By the key of each AE title, the retired ones too."""
+    active_by_name: dict[str, list[Facility]] = field(default_factory=lambda: defaultdict(list))
+    nodes: dict[int, list[ApplicationEntity]] = field(default_factory=lambda: defaultdict(list))
+    """The active ones of each facility, by its id."""
 
 
 class FacilityImport:
@@ -28,6 +41,7 @@ class FacilityImport:
         self.told: dict[int, list[str]] = {}
         """The changes of each line, by its number."""
         self.problems: list[Problem] = []
+        self._known = _load(session)
 
     def run(self, rows: Sequence[Row]) -> None:
         taken = load_taken(self._session, self._own_ae_title)
@@ -61,7 +75,7 @@ class FacilityImport:
         except RegistryError as error:
             self._note(_row_to_blame(group, error.field), error)
             return
-        nodes = [] if owner is None else _active_entities(self._session, facility)
+        nodes = [] if owner is None else self._known.nodes[owner.id]
         named = {key_of(row.cells["ae_title"]) for row in group.rows if row.cells.get("ae_title")}
         left = [node for node in nodes if node.ae_title_key not in named]
         for row in group.rows:
@@ -78,14 +92,13 @@ class FacilityImport:
         """By code, else by AE title, else by name. Raises RegistryError when several would fit."""
         code = group.cells.get("code", "").upper()
         if code:
-            return self._session.scalar(select(Facility).where(Facility.code == code))
+            return self._known.by_code.get(code)
         keys = [key_of(row.cells["ae_title"]) for row in group.rows if row.cells.get("ae_title")]
-        with_title = select(ApplicationEntity.facility_id).where(ApplicationEntity.ae_title_key.in_(keys))
-        owners = self._session.scalars(select(Facility).where(Facility.id.in_(with_title))).all()
+        owners = list({one.id: one for one in map(self._known.by_title.get, keys) if one}.values())
         if not owners:
             name = " ".join(group.cells["name"].split())
-            query = select(Facility).where(Facility.name == name, Facility.retired_at.is_(None))
-            owners = self._session.scalars(query).all()
+            # A line further up may have renamed it
+            owners = [one for one in self._known.active_by_name[name] if one.name == name]
         if len(owners) > 1:
             codes = ", ".join(sorted(owner.code for owner in owners)[:_MOST_TOLD])
             raise RegistryError("code", f"Several facilities could be meant: give the code of one ({codes}).")
@@ -93,18 +106,18 @@ class FacilityImport:
 
     def _insert_facility(self, group: Group, taken: Taken) -> Facility:
         fields = facility_fields(group.cells, FacilityFields(""))
-        facility = insert_facility(self._session, taken, fields)
+        facility = facilities.insert_facility(self._session, taken, fields)
         self.told[group.rows[0].line].append(f"new facility {facility.name} (code {facility.code})")
         return facility
 
     def _update_facility(self, group: Group, facility: Facility) -> None:
         require_active(facility)
-        before = FacilityFields(**{name: getattr(facility, name) for name in FacilityFields.__slots__})
+        before = facilities.fields_of(facility)
         after = check_facility(facility_fields(group.cells, before))
         changes = differences(before, after)
         if changes:
             self.told[group.rows[0].line] += changes
-            update_facility(self._session, facility, after)
+            facilities.update_facility(self._session, facility, after)
 
     def _insert_entity(self, row: Row, facility: Facility, taken: Taken) -> None:
         fields = entity_fields(row.cells, EntityFields())
@@ -130,10 +143,11 @@ class FacilityImport:
 
 def _reserve(taken: Taken, rows: Sequence[Row]) -> None:
     """Nothing is generated that the file gives to somebody further down."""
-    taken.titles |= {key_of(row.cells.get("ae_title", "")) for row in rows}
-    taken.codes |= {code_of(row) for row in rows}
+    taken.reserved_titles = frozenset(key_of(row.cells.get("ae_title", "")) for row in rows)
+    taken.reserved_codes = frozenset(code_of(row) for row in rows)
     ports = (row.cells.get("port", "") for row in rows)
-    taken.ports |= {int(port) for port in ports if port.isdecimal() and len(port) <= LONGEST_NUMBER}
+    numbers = (int(port) for port in ports if port.isdecimal() and len(port) <= LONGEST_NUMBER)
+    taken.reserved_ports = frozenset(numbers)
 
 
 def _row_to_blame(group: Group, column: str) -> Row:
@@ -159,8 +173,15 @@ def _node_of(
     return left[0] if left else None
 
 
-def _active_entities(session: Session, facility: Facility) -> Sequence[ApplicationEntity]:
-    query = select(ApplicationEntity).where(
-        ApplicationEntity.facility_id == facility.id, ApplicationEntity.retired_at.is_(None)
-    )
-    return session.scalars(query.order_by(ApplicationEntity.id)).all()
+def _load(session: Session) -> _Known:
+    rows = session.scalars(select(Facility).order_by(Facility.id).with_for_update(key_share=True)).all()
+    known, by_id = _Known({row.code: row for row in rows}), {row.id: row for row in rows}
+    for row in rows:
+        if row.retired_at is None:
+            known.active_by_name[row.name].append(row)
+    entities = select(ApplicationEntity).order_by(ApplicationEntity.id).with_for_update(key_share=True)
+    for entity in session.scalars(entities):
+        known.by_title[entity.ae_title_key] = by_id[entity.facility_id]
+        if entity.retired_at is None:
+            known.nodes[entity.facility_id].append(entity)
+    return known

@@ -13,7 +13,7 @@ ENTITY_COLUMNS = (
 )  # fmt: skip
 COLUMNS = (*FACILITY_COLUMNS[:2], *ENTITY_COLUMNS, *FACILITY_COLUMNS[2:])
 LARGEST_FILE = 5_000_000
-MOST_ROWS = 5_000
+MOST_ROWS = 1_000
 
 _BOMS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)

@@ -58,6 +58,16 @@ def test_a_dry_run_says_what_an_import_then_does(database: Database) -> None:
     assert set(facilities(database)) == {"EAST", "WEST"}
 
 
+def test_a_name_that_a_line_further_up_changes_is_free(database: Database) -> None:
+    load(database, "name,code,ae_title\nOld,E1,CT1\n")
+
+    report = load(database, "name,code,ae_title\nNew,E1,CT1\nOld,,CT2\n")
+
+    assert report.lines[0] == "line 2: name Old → New"
+    assert report.lines[1].startswith("line 3: new facility Old")
+    assert {one.name for one in facilities(database).values()} == {"Old", "New"}
+
+
 def test_all_columns_are_read(database: Database) -> None:
     load(
         database,

@@ -52,11 +52,15 @@ class Taken:
     titles: set[str]
     ports: set[int]
     codes: set[str]
+    reserved_titles: frozenset[str] = frozenset()
+    """Free, but somebody else's in a moment; the same below."""
+    reserved_ports: frozenset[int] = frozenset()
+    reserved_codes: frozenset[str] = frozenset()
     _port: int = FIRST_PORT
 
     def next_port(self) -> int:
         """The lowest that nobody has. Raises RegistryError."""
-        while self._port in self.ports:
+        while self._port in self.ports or self._port in self.reserved_ports:
             self._port += 1
         if self._port > HIGHEST_PORT:
             raise RegistryError("port", "All ports that could be generated are in use: enter one.")

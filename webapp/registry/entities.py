@@ -76,9 +76,9 @@ def insert_entity(
     """Inside a caller's transaction; notes in ``taken`` what it took. Raises RegistryError."""
     require_active(facility)
     checked = check_entity(fields)
-    if checked.ae_title:
+    if ae_titles.key_of(checked.ae_title) in taken.titles:
         require_free_title(session, checked.ae_title, own_ae_title)
-    title = checked.ae_title or ae_titles.propose(facility.name, taken.titles)
+    title = checked.ae_title or ae_titles.propose(facility.name, taken.titles | taken.reserved_titles)
     port = taken.next_port() if checked.port is None else checked.port
     entity = ApplicationEntity(facility_id=facility.id, created_at=now())
     entity.has_generated_port = checked.port is None
@@ -105,9 +105,11 @@ def update_entity(
     """
     checked = check_entity(fields)
     title = checked.ae_title or entity.ae_title
-    require_free_title(session, title, own_ae_title, besides=entity.id)
-    former_titles = _former_titles(session, entity)
+    is_renamed = ae_titles.key_of(title) != entity.ae_title_key
     is_moved = facility_id is not None and facility_id != entity.facility_id
+    if is_renamed:
+        require_free_title(session, title, own_ae_title, besides=entity.id)
+    former_titles = _former_titles(session, entity) if is_moved or is_renamed else []
     if facility_id is not None and is_moved:
         require_active(find(session, Facility, facility_id))
         entity.facility_id = facility_id
@@ -120,7 +122,6 @@ def update_entity(
         entity.echoed_at, entity.echo_finding, entity.is_echo_ok = None, "", False
     entity.has_generated_port = entity.has_generated_port and port == entity.port
     entity.revision += 1
-    is_renamed = ae_titles.key_of(title) != entity.ae_title_key
     if is_moved or is_renamed:
         entity.link_revision += 1
     if is_renamed:

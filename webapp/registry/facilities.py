@@ -131,10 +131,10 @@ def reactivate_facility(database: Database, facility_id: int) -> None:
 def insert_facility(session: Session, taken: Taken, fields: FacilityFields) -> Facility:
     """Inside a caller's transaction; notes in ``taken`` what it took. Raises RegistryError."""
     checked = check_facility(fields)
-    if checked.code:
+    if checked.code in taken.codes:
         require_free_code(session, checked.code)
     facility = Facility(created_at=now())
-    _fill(facility, checked, checked.code or _propose_code(checked.name, taken.codes))
+    _fill(facility, checked, checked.code or _propose_code(checked.name, taken.codes | taken.reserved_codes))
     session.add(facility)
     session.flush()
     taken.codes.add(facility.code)
@@ -144,7 +144,7 @@ def insert_facility(session: Session, taken: Taken, fields: FacilityFields) -> F
 def update_facility(session: Session, facility: Facility, fields: FacilityFields) -> Facility:
     """Inside a caller's transaction. Raises RegistryError."""
     checked = check_facility(fields)
-    if checked.code:
+    if checked.code not in {"", facility.code}:
         require_free_code(session, checked.code, besides=facility.id)
     _fill(facility, checked, checked.code or facility.code)
     session.flush()
