@@ -43,7 +43,7 @@ def show_all() -> str:
         silence = facility_overview.load_silence(session)
         views = facility_overview.list_facilities(session)
         foreign = sender_overview.list_foreign(session)
-        unknown_count = sender_overview.count_unknown_senders(session)
+        unknown_count = sender_overview.count_unknown_senders(session, current_services().settings.ae_title)
     counts = {one: sum(_is_shown(view, one) for view in views) for one in Shown}
     chosen = [view for view in views if _is_shown(view, shown) and view.has_word(text)]
     return render_template(

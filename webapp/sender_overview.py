@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from database.models import ApplicationEntity, ForeignRegistration, Study, StudySender
+from settings import PROBE_AE_TITLE
 from webapp.facility_overview import feed_id
+from webapp.registry.ae_titles import key_of
 
 MOST_SENDERS = 200
 
@@ -35,15 +37,21 @@ def list_foreign(session: Session) -> Sequence[ForeignRegistration]:
     ).all()
 
 
-def count_unknown_senders(session: Session) -> int:
+def count_unknown_senders(session: Session, own_ae_title: str) -> int:
     # Distinct first: one step along the index for each title instead of a look-up for each study
     titles = select(StudySender.ae_title_key).distinct().subquery()
-    is_known = exists().where(ApplicationEntity.ae_title_key == titles.c.ae_title_key)
-    return session.scalar(select(func.count()).select_from(titles).where(~is_known)) or 0
+    title = titles.c.ae_title_key
+    has_study = (
+        exists()
+        .where(StudySender.ae_title_key == title)
+        .where(Study.id == StudySender.study_id, Study.deleted_at.is_(None))
+    )
+    unknown = select(func.count()).select_from(titles).where(_is_unknown(title, own_ae_title), has_study)
+    return session.scalar(unknown) or 0
 
 
-def list_unknown_senders(session: Session) -> list[UnknownSender]:
-    """Those heard last first, ``MOST_SENDERS`` at most."""
+def list_unknown_senders(session: Session, own_ae_title: str) -> list[UnknownSender]:
+    """Those heard last first, ``MOST_SENDERS`` at most. What left the archive doesn't count."""
     sums = (
         select(
             StudySender.ae_title_key,
@@ -53,7 +61,7 @@ def list_unknown_senders(session: Session) -> list[UnknownSender]:
             func.sum(Study.instance_count).label("instance_count"),
         )
         .join(Study, Study.id == StudySender.study_id)
-        .where(_is_unknown())
+        .where(_is_unknown(StudySender.ae_title_key, own_ae_title), Study.deleted_at.is_(None))
         .group_by(StudySender.ae_title_key)
         .order_by(func.max(StudySender.last_received_at).desc(), StudySender.ae_title_key)
         .limit(MOST_SENDERS)
@@ -79,5 +87,7 @@ def list_unknown_senders(session: Session) -> list[UnknownSender]:
     ]
 
 
-def _is_unknown() -> ColumnElement[bool]:
-    return ~exists().where(ApplicationEntity.ae_title_key == StudySender.ae_title_key)
+def _is_unknown(ae_title_key: SQLColumnExpression[str], own_ae_title: str) -> ColumnElement[bool]:
+    """Nobody's: no facility's, and not ours."""
+    is_known = exists().where(ApplicationEntity.ae_title_key == ae_title_key)
+    return ~is_known & ae_title_key.not_in([key_of(own_ae_title), PROBE_AE_TITLE])

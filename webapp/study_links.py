@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from database.models import Facility, Role, StudyLink, User
+from database.models import Facility, LinkSource, Role, StudyFacility, StudyLink, User
 from webapp import registry
 from webapp.facility_overview import list_active_facilities
 from webapp.registry import RegistryError
@@ -21,9 +21,17 @@ blueprint = Blueprint("study_links", __name__, url_prefix="/studies/<id:study_id
 
 
 @dataclass(frozen=True, slots=True)
+class HandLink:
+    facility: Facility
+    is_done: bool
+    """The bridge has carried it out."""
+
+
+@dataclass(frozen=True, slots=True)
 class StudyLinks:
-    linked: Sequence[Facility]
-    """By hand; whether or not the bridge has done it yet."""
+    linked: Sequence[HandLink]
+    leaving: Sequence[Facility]
+    """Taken back by hand; the bridge is still to do it."""
     choices: Sequence[Facility]
 
 
@@ -31,14 +39,24 @@ def load_links(session: Session, study_id: int, user: User) -> StudyLinks | None
     """None for those who may not change them."""
     if user.role != Role.ADMINISTRATOR:
         return None
-    linked = session.scalars(
+    decided = session.scalars(
         select(Facility)
         .join(StudyLink, StudyLink.facility_id == Facility.id)
         .where(StudyLink.study_id == study_id)
         .order_by(StudyLink.linked_at)
     ).all()
-    ids = {one.id for one in linked}
-    return StudyLinks(linked, [one for one in list_active_facilities(session) if one.id not in ids])
+    done = session.scalars(
+        select(Facility)
+        .join(StudyFacility, StudyFacility.facility_id == Facility.id)
+        .where(StudyFacility.study_id == study_id, StudyFacility.source == LinkSource.ADMINISTRATOR)
+        .order_by(StudyFacility.linked_at)
+    ).all()
+    ids, done_ids = {one.id for one in decided}, {one.id for one in done}
+    return StudyLinks(
+        [HandLink(one, one.id in done_ids) for one in decided],
+        [one for one in done if one.id not in ids],
+        [one for one in list_active_facilities(session) if one.id not in ids],
+    )
 
 
 @blueprint.post("")

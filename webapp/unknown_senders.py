@@ -52,7 +52,7 @@ def adopt_foreign(foreign_id: int) -> AnyResponse:
 
 def _page(refused: str = "", reason: str = "") -> str:
     with current_database().read() as session:
-        senders = sender_overview.list_unknown_senders(session)
+        senders = sender_overview.list_unknown_senders(session, _own_ae_title())
         facilities = facility_overview.list_active_facilities(session)
     return render_template(
         "facilities/unknown_senders.html",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from database.migrate import upgrade
 from database.models import (
@@ -18,16 +18,19 @@ from database.models import (
     Feed,
     ForeignRegistration,
     LinkRun,
+    LinkSource,
     Peer,
     Registration,
     RegistrationKind,
     RegistrationState,
     Role,
+    Study,
+    StudyFacility,
     StudyLink,
     StudySender,
 )
 from database.session import Database
-from settings import Settings
+from settings import PROBE_AE_TITLE, Settings
 from tests.factories import (
     SeriesPlan,
     create_application_entity,
@@ -671,6 +674,24 @@ def test_unknown_senders_are_counted_and_adopted(admin: FlaskClient, site_databa
     assert "Nothing came from unknown senders" in admin.get("/facilities/unknown-senders").text
 
 
+@pytest.mark.usefixtures("database_url")
+def test_we_ourselves_and_who_has_nothing_here_any_more_are_no_unknown_senders(
+    admin: FlaskClient, site_database: Database
+) -> None:
+    for title in ("noctis", PROBE_AE_TITLE, "GONE", "STAYS"):
+        send(site_database, title)
+    gone = send(site_database, "GONE")
+    with site_database.write() as session:
+        of_gone = select(StudySender.study_id).where(StudySender.ae_title_key == "GONE")
+        session.execute(update(Study).where(Study.id.in_(of_gone)).values(deleted_at=datetime.now(UTC)))
+        session.execute(update(StudySender).where(StudySender.study_id == gone).values(ae_title="STAYS"))
+        session.execute(update(StudySender).where(StudySender.study_id == gone).values(ae_title_key="STAYS"))
+    assert "1 unknown sender sent" in admin.get("/facilities").text
+    page = admin.get("/facilities/unknown-senders").text
+    assert page.count('name="ae_title" value=') == 1
+    assert '"Studies" class="number">1</td>' in page
+
+
 def test_a_sender_that_can_not_be_adopted_says_why(admin: FlaskClient, site_database: Database) -> None:
     send(site_database, "BAD\\TITLE")
     data = {"ae_title": "BAD\\TITLE", "name": "North"}
@@ -681,7 +702,7 @@ def test_a_sender_that_can_not_be_adopted_says_why(admin: FlaskClient, site_data
 
 
 def test_that_strangers_are_refused_is_explained(admin: FlaskClient) -> None:
-    assert "are refused by Orthanc; only what came earlier" in admin.get("/facilities/unknown-senders").text
+    assert "are refused by Orthanc" in admin.get("/facilities/unknown-senders").text
 
 
 def test_that_anybody_may_send_is_explained(tmp_path: Path) -> None:
@@ -709,7 +730,9 @@ def test_an_import_shows_what_it_would_do_and_then_does_it(
     with site_database.read() as session:
         assert session.scalars(select(Facility)).all() == []
     carried = answer.text.split('name="content" value="')[1].split('"')[0]
-    done = admin.post("/facilities/import/confirmed", data={"content": carried}, follow_redirects=True)
+    shown = answer.text.split('name="foreseen" value="')[1].split('"')[0]
+    data = {"content": carried, "foreseen": shown}
+    done = admin.post("/facilities/import/confirmed", data=data, follow_redirects=True)
     assert "Imported: 2 of 2 lines changed something." in done.text
     assert "SPITAL_ZURICH" in done.text
     export = admin.get("/facilities/export.csv")
@@ -717,6 +740,24 @@ def test_an_import_shows_what_it_would_do_and_then_does_it(
     assert export.data.startswith(b"\xef\xbb\xbfname,code,ae_title")
     again = admin.post("/facilities/import", data={"file": (io.BytesIO(export.data), "list.csv")})
     assert "Nothing would change" in again.text
+
+
+def test_an_import_does_what_its_dry_run_showed_or_nothing(
+    admin: FlaskClient, site_database: Database
+) -> None:
+    facility = create_facility(site_database, "East")
+    create_application_entity(site_database, facility.id, ae_title="CT1", host="a.example.org")
+    content = b"name,ae_title,host\nEast,CT1,b.example.org\n"
+    page = admin.post("/facilities/import", data={"file": (io.BytesIO(content), "list.csv")}).text
+    with site_database.write() as session:
+        session.scalars(select(ApplicationEntity)).one().host = "c.example.org"
+    refused = admin.post("/facilities/import/confirmed", data=sent_form(page))
+    assert refused.status_code == 409
+    assert "Somebody changed facilities meanwhile" in refused.text
+    assert "host c.example.org → b.example.org" in refused.text
+    assert only(site_database, ApplicationEntity).host == "c.example.org"
+    assert admin.post("/facilities/import/confirmed", data=sent_form(refused.text)).status_code == 303
+    assert only(site_database, ApplicationEntity).host == "b.example.org"
 
 
 def test_an_import_with_problems_names_lines_and_changes_nothing(admin: FlaskClient) -> None:
@@ -745,10 +786,16 @@ def test_an_administrator_links_a_study_by_hand(admin: FlaskClient, site_databas
     assert only(site_database, StudyLink).facility_id == facility.id
     page = admin.get(path).text
     assert "By hand: <bdi>East</bdi>" in page
+    assert "linking…" in page
     assert ">East</option>" not in page
+    link = {"study_id": study.id, "facility_id": facility.id, "linked_at": datetime.now(UTC)}
+    with site_database.write() as session:  # as the bridge does
+        session.add(StudyFacility(source=LinkSource.ADMINISTRATOR, **link))
+    assert "linking…" not in admin.get(path).text
     assert admin.post(f"{path}/facilities/remove", data=data).location == path
     with site_database.read() as session:
         assert session.scalars(select(StudyLink)).all() == []
+    assert "being removed…" in admin.get(path).text
     assert admin.post(f"{path}/facilities", data={"facility_id": "x"}).status_code == 400
     assert admin.post("/studies/999/facilities", data=data).status_code == 404
 
