@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from database.models import Role
 from webapp.facilities import Answer
 from webapp.facility_files import Report, export_facilities, import_facilities
-from webapp.facility_rows import COLUMNS
+from webapp.facility_files.rows import COLUMNS
 from webapp.registry import RegistryError
 from webapp.security import require_role
 from webapp.services import current_database, current_services

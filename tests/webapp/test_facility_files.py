@@ -12,7 +12,7 @@ from database.session import Database, make_engine
 from tests.facility_files import US, entities, facilities, load
 from webapp import registry
 from webapp.facility_files import export_facilities, import_facilities
-from webapp.facility_rows import COLUMNS
+from webapp.facility_files.rows import COLUMNS
 from webapp.registry import EntityFields, FacilityFields
 
 

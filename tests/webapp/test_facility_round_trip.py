@@ -13,7 +13,7 @@ from database.models import ApplicationEntity, Facility
 from database.session import Database, make_engine
 from webapp import registry
 from webapp.facility_files import export_facilities, import_facilities
-from webapp.facility_rows import COLUMNS, read_rows, write_rows
+from webapp.facility_files.rows import COLUMNS, read_rows, write_rows
 from webapp.registry import EntityFields, FacilityFields, RegistryError
 
 US = "NOCTIS"

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from database.models import ApplicationEntity, Facility
 from database.session import Database
-from webapp.facility_cells import cells_of_entity, cells_of_facility
-from webapp.facility_import import FacilityImport
-from webapp.facility_rows import Problem, read_rows, write_rows
+from webapp.facility_files.cells import cells_of_entity, cells_of_facility
+from webapp.facility_files.importing import FacilityImport
+from webapp.facility_files.rows import Problem, read_rows, write_rows
 from webapp.registry.decisions import decide
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from database.models import ApplicationEntity, Facility
-from webapp.facility_rows import ENTITY_COLUMNS, FACILITY_COLUMNS
+from webapp.facility_files.rows import ENTITY_COLUMNS, FACILITY_COLUMNS
 from webapp.registry import EntityFields, FacilityFields, RegistryError
 
 _YES = frozenset({"yes", "y", "true", "1", "on", "x"})

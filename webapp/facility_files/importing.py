@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from database.models import ApplicationEntity, Facility
-from webapp.facility_cells import LONGEST_NUMBER, differences, entity_fields, facility_fields, warnings
-from webapp.facility_groups import Group, code_of, group_rows
-from webapp.facility_rows import COLUMNS, ENTITY_COLUMNS, Problem, Row
+from webapp.facility_files.cells import LONGEST_NUMBER, differences, entity_fields, facility_fields, warnings
+from webapp.facility_files.groups import Group, code_of, group_rows
+from webapp.facility_files.rows import COLUMNS, ENTITY_COLUMNS, Problem, Row
 from webapp.registry import EntityFields, FacilityFields, RegistryError, facilities
 from webapp.registry.ae_titles import key_of
 from webapp.registry.decisions import Taken, load_taken, require_active

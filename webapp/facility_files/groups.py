@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from webapp.facility_rows import FACILITY_COLUMNS, Problem, Row
+from webapp.facility_files.rows import FACILITY_COLUMNS, Problem, Row
 
 
 @dataclass(frozen=True, slots=True)
