@@ -14,7 +14,7 @@ from database.models import Facility, RegistrationKind, Role
 from webapp import facility_forms, facility_overview, registry, sender_overview
 from webapp.connections import Finding, try_node
 from webapp.facility_forms import Form
-from webapp.facility_overview import FacilityView
+from webapp.facility_views import FacilityView
 from webapp.registry import RegistryError, StaleError
 from webapp.security import require_role
 from webapp.services import current_database, current_services
