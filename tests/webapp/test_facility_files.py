@@ -125,13 +125,19 @@ def test_rows_with_one_code_are_one_facility(database: Database) -> None:
     ]
 
 
-def test_without_a_code_the_ae_title_finds_the_facility(database: Database) -> None:
+def test_without_a_code_the_ae_title_finds_the_facility_but_renames_none(database: Database) -> None:
     load(database, "name,ae_title\nEast,CT1\n")
-
-    assert load(database, "name,ae_title\nEastern Hospital,ct1\n").lines == [
-        "line 2: name East → Eastern Hospital; ae_title CT1 → ct1"
+    assert load(database, "name,ae_title\neast,ct1\n").lines == [
+        "line 2: name East → east; ae_title CT1 → ct1"
     ]
-    assert facilities(database)["EAST"].name == "Eastern Hospital"
+
+    report = load(database, "name,ae_title\nEastern Hospital,CT1\n")
+    assert [(problem.line, problem.column) for problem in report.problems] == [(2, "ae_title")]
+    assert "belongs to east. Give its code (EAST)" in report.problems[0].reason
+
+    assert load(database, "name,code,ae_title\nEastern Hospital,EAST,CT1\n").lines == [
+        "line 2: name east → Eastern Hospital; ae_title ct1 → CT1"
+    ]
 
 
 def test_another_row_of_a_known_facility_is_another_node(database: Database) -> None:

@@ -89,14 +89,24 @@ class FacilityImport:
                 self._note(row, error)
 
     def _find_facility(self, group: Group) -> Facility | None:
-        """By code, else by AE title, else by name. Raises RegistryError when several would fit."""
+        """By code, else by AE title, else by name. Raises RegistryError when several would fit.
+
+        Nor does an AE title alone rename anybody: a slip in that column would hit another hospital.
+        """
         code = group.cells.get("code", "").upper()
         if code:
             return self._known.by_code.get(code)
         keys = [key_of(row.cells["ae_title"]) for row in group.rows if row.cells.get("ae_title")]
         owners = list({one.id: one for one in map(self._known.by_title.get, keys) if one}.values())
+        name = " ".join(group.cells["name"].split())
+        for owner in owners:
+            if owner.name.casefold() != name.casefold():
+                raise RegistryError(
+                    "ae_title",
+                    f"This AE title belongs to {owner.name}. Give its code ({owner.code}) too if you mean "
+                    "that facility, which then gets this name; else choose another AE title.",
+                )
         if not owners:
-            name = " ".join(group.cells["name"].split())
             # A line further up may have renamed it
             owners = [one for one in self._known.active_by_name[name] if one.name == name]
         if len(owners) > 1:
