@@ -23,7 +23,7 @@ from database.session import Database
 
 logger = logging.getLogger(__name__)
 
-_BUSY_SECONDS = 0.25  # often enough to be fresh, seldom enough to leave Orthanc to the senders
+_BUSY_SECONDS = 0.4  # often enough to be fresh, seldom enough to leave Orthanc to the senders
 _IDLE_SECONDS = 0.5
 _STANDBY_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 30.0
