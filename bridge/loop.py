@@ -24,7 +24,7 @@ from database.session import Database
 logger = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 0.4  # often enough to be fresh, seldom enough to leave Orthanc to the senders
-_IDLE_SECONDS = 0.5
+_IDLE_SECONDS = 0.7
 _STANDBY_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 30.0
 
