@@ -7,6 +7,7 @@ environment. The table in the README is checked against this module by a test.
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -41,10 +42,44 @@ class Settings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="Address on which the web pages are served")
     http_port: Port = Field(8000, description="Port of the web pages")
     dicom_port: Port = Field(11112, description="Port to which modalities send DICOM")
-    orthanc_dicom_port: Port = Field(
-        4242,
-        description="Orthanc's own DICOM port behind the recorder. Not used yet: without a recorder "
-        "Orthanc takes `NOCTIS_DICOM_PORT` itself",
+    recorder: Literal["on", "off"] = Field(
+        "on",
+        description="`on`: the recorder takes the DICOM port, writes down every association and forwards it "
+        "to Orthanc. `off`: Orthanc takes the port itself, and the transfer log holds what Orthanc knows",
+    )
+    orthanc_dicom_port: Port = Field(4242, description="Orthanc's own DICOM port behind the recorder")
+    orthanc_dicom_host: str = Field(
+        "",
+        description="Where the recorder reaches Orthanc's DICOM port; the host of its REST API when empty",
+    )
+    dicom_tls_port: Port | None = Field(
+        None, description="A second port of the recorder, for DICOM over TLS; none when empty"
+    )
+    dicom_tls_certificate: str = Field("", description="File with the TLS port's certificate and chain (PEM)")
+    dicom_tls_key: str = Field("", description="File with its private key (PEM)")
+    dicom_tls_client_ca: str = Field(
+        "",
+        description="File with the authorities whose client certificates the TLS port demands, if any",
+    )
+    max_associations: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        90,
+        description="Associations at the same time; more are rejected for the moment. "
+        "Below Orthanc's `DicomThreadsCount` (100)",
+    )
+    max_associations_per_address: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        60, description="The same for one remote address, so that no sender shuts out the others"
+    )
+    transfer_retention_days: Annotated[int, Field(ge=1)] = Field(
+        90,
+        description="Days for which the log keeps each successful operation; failures and associations stay",
+    )
+    spool_retention_days: Annotated[int, Field(ge=0)] = Field(
+        7, description="Days for which the recorder's files are kept after they are in the database"
+    )
+    transfer_collector: str = Field(
+        "",
+        description="Also send each line of the transfer log, as JSON, to `stdout` (the bridge's log) or "
+        "`syslog://HOST:PORT` (UDP)",
     )
     orthanc_http_port: Port = Field(8042, description="Port of Orthanc's REST API, on loopback only")
     orthanc_url: str = Field(
@@ -91,9 +126,25 @@ class Settings(BaseSettings):
     )
 
     @property
+    def has_recorder(self) -> bool:
+        return self.recorder == "on"
+
+    @property
     def orthanc_dicom_listener(self) -> int:
-        """The port Orthanc itself binds: the DICOM port, as no recorder stands before it yet."""
-        return self.dicom_port
+        """The port Orthanc itself binds: its own behind the recorder, or the one that modalities use."""
+        return self.orthanc_dicom_port if self.has_recorder else self.dicom_port
+
+    @property
+    def orthanc_dicom_address(self) -> tuple[str, int]:
+        """Where the recorder forwards to."""
+        return self.orthanc_dicom_host or urlsplit(
+            self.orthanc_api_url
+        ).hostname or "", self.orthanc_dicom_port
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where the recorder writes and the bridge reads: on one host."""
+        return self.data_dir.absolute() / "spool"
 
     @property
     def orthanc_api_url(self) -> str:

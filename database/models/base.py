@@ -35,5 +35,6 @@ class Base(DeclarativeBase):
         int: BigId,
         dict[str, Any]: JSON(),
         list[list[Any]]: JSON(),
+        list[Any]: JSON(),
         dict[str, list[Any]]: JSON(),
     }

@@ -90,6 +90,8 @@ class ApplicationEntity(Base):
     local_ae_title: Mapped[str] = mapped_column(Plain, default="")
     """How we call ourselves towards it; empty: our AE title."""
     uses_tls: Mapped[bool] = mapped_column(default=False)
+    allowed_hosts: Mapped[str] = mapped_column(default="")
+    """From where it may associate: addresses, networks, names, with blanks between; empty: from anywhere."""
     may_echo: Mapped[bool] = mapped_column(default=True)
     may_store: Mapped[bool] = mapped_column(default=True)
     may_find: Mapped[bool] = mapped_column(default=False)

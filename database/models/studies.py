@@ -144,6 +144,13 @@ class Instance(Base):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index(None, "sop_instance_uid"),
+        Index(
+            "ix_instance_unaccounted",
+            "received_at",
+            sqlite_where=text("accounted_at IS NOT received_at"),
+            postgresql_where=text("accounted_at IS DISTINCT FROM received_at"),
+        ),
     )
 
     id: Mapped[PrimaryKey]
@@ -160,9 +167,12 @@ class Instance(Base):
     calling_ae_title: Mapped[str] = mapped_column(default="")
     called_ae_title: Mapped[str] = mapped_column(default="")
     remote_ip: Mapped[str] = mapped_column(default="")
+    """As Orthanc saw it: behind a recorder that is the recorder's, until ``accounted_at``."""
     origin: Mapped[str] = mapped_column(default="")
     """Orthanc's word for the way it came: ``DicomProtocol``, ``RestApi``, …"""
     received_at: Mapped[datetime]
+    accounted_at: Mapped[datetime | None]
+    """Equal to ``received_at`` when the transfer log has the operation that brought it."""
     deleted_at: Mapped[datetime | None]
 
 

@@ -1,0 +1,349 @@
+"""The transfer log: associations and DICOM operations as they really ended, and how far spools are read.
+
+What is in flight is a row, too: it has no end yet. A row is the latest record of it that was read, so that
+reading a spool again changes nothing. Keys begin with the time, so that PostgreSQL can partition by month.
+Never patient data: of what was asked for only the attributes' names are kept.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from database.models.base import Base
+from database.types import Plain, PrimaryKey
+
+
+class Direction(StrEnum):
+    """``in``: somebody asked us; ``out``: Orthanc asked, for us or for a C-MOVE or C-GET of theirs."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Source(StrEnum):
+    """Who says so."""
+
+    RECORDER = "recorder"
+    """The wire."""
+    ORTHANC = "orthanc"
+    """Orthanc's metadata of an instance that passed no recorder: only that it was stored, and when."""
+    JOB = "job"
+    """Orthanc's list of jobs."""
+    TEST = "test"
+    """A test of a connection, by an administrator."""
+
+
+class AssociationOutcome(StrEnum):
+    """How an association ended, if it did."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    ABORTED = "aborted"
+    REJECTED = "rejected"
+    CONNECTION_LOST = "connection-lost"
+    ORTHANC_UNAVAILABLE = "orthanc-unavailable"
+    NOT_DICOM = "not-dicom"
+    """What came first was no association request."""
+    INTERRUPTED = "interrupted"
+    """The recorder ended before it: nobody knows how it ended."""
+
+
+class EndedBy(StrEnum):
+    """Who ended an association."""
+
+    REMOTE = "remote"
+    """The application entity on the other side."""
+    ORTHANC = "orthanc"
+    RECORDER = "recorder"
+
+
+class DoorReason(StrEnum):
+    """Why the recorder itself turned somebody away."""
+
+    BLOCKED = "blocked"
+    HOST_NOT_ALLOWED = "host-not-allowed"
+    MALFORMED_AE_TITLE = "malformed-ae-title"
+    TOO_MANY_ASSOCIATIONS = "too-many-associations"
+    TOO_MANY_FROM_ADDRESS = "too-many-from-address"
+    REQUEST_TIMEOUT = "request-timeout"
+    NOT_AN_ASSOCIATION_REQUEST = "not-an-association-request"
+    ORTHANC_UNREACHABLE = "orthanc-unreachable"
+    ENDING = "ending"
+    """The recorder was being stopped."""
+
+
+class OperationKind(StrEnum):
+    """DIMSE services (PS3.7 6.3)."""
+
+    C_STORE = "c-store"
+    C_ECHO = "c-echo"
+    C_FIND = "c-find"
+    C_MOVE = "c-move"
+    C_GET = "c-get"
+    N_ACTION = "n-action"
+    N_EVENT_REPORT = "n-event-report"
+    N_CREATE = "n-create"
+    N_SET = "n-set"
+    N_GET = "n-get"
+    N_DELETE = "n-delete"
+    OTHER = "other"
+
+
+class StatusClass(StrEnum):
+    """What became of an operation: the class of its status (PS3.7 C), or why it has none."""
+
+    OPEN = "open"
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+    """With a failure status, or without any: the association ended before it."""
+    CANCEL = "cancel"
+    INTERRUPTED = "interrupted"
+    """The recorder ended before it: nobody knows its status."""
+
+
+class Storage(StrEnum):
+    """What Orthanc holds of an instance whose C-STORE was answered with success or a warning."""
+
+    AWAITED = "awaited"
+    """Not looked up yet: the change feed will tell."""
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    """It held one with this UID before, which stays as it was."""
+    NOT_HELD = "not-held"
+    """It answered well and doesn't hold it: a filter, or deleted at once."""
+
+
+class Spool(Base):
+    """A recorder's spool, how far it is in the database, and how its recorder is. Writer: bridge."""
+
+    __tablename__ = "spool"
+
+    id: Mapped[PrimaryKey]
+    name: Mapped[str] = mapped_column(Plain, unique=True)
+    """From the spool's folder; it stays the same over restarts of the recorder."""
+    host: Mapped[str] = mapped_column(default="")
+    segment: Mapped[str] = mapped_column(Plain, default="")
+    """The file being read; the ones before it are read to their end."""
+    byte_offset: Mapped[int] = mapped_column(BigInteger, default=0)
+    boot: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Of the recorder that wrote last."""
+    recorded_at: Mapped[datetime | None]
+    """When the newest record in the database was written, the probes' included."""
+    read_at: Mapped[datetime | None]
+    """When the bridge last looked, to about five seconds."""
+    damaged_count: Mapped[int] = mapped_column(default=0)
+    """Lines that can't be read."""
+
+
+class SpoolGap(Base):
+    """Records that a recorder couldn't write (the disk was full) while it went on forwarding. Writer: bridge."""
+
+    __tablename__ = "spool_gap"
+
+    spool_id: Mapped[int] = mapped_column(ForeignKey("spool.id"), primary_key=True)
+    began_at: Mapped[datetime] = mapped_column(primary_key=True)
+    ended_at: Mapped[datetime]
+    record_count: Mapped[int]
+    reason: Mapped[str]
+
+
+class Association(Base):
+    """An association, or the attempt to make one. Its totals stay for ever. Writer: bridge."""
+
+    __tablename__ = "association"
+    __table_args__ = (
+        Index(None, "remote_ae_title_key", "started_at"),
+        Index(
+            "ix_association_open",
+            "spool_id",
+            sqlite_where=text("outcome = 'open'"),
+            postgresql_where=text("outcome = 'open'"),
+        ),
+    )
+
+    started_at: Mapped[datetime] = mapped_column(primary_key=True)
+    boot: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    """Of the recorder: one number a start, of which none comes twice."""
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    """Ascends within a boot; associations and operations are counted together."""
+    spool_id: Mapped[int]
+    ended_at: Mapped[datetime | None]
+    direction: Mapped[Direction]
+    calling_ae_title: Mapped[str] = mapped_column(Plain, default="")
+    called_ae_title: Mapped[str] = mapped_column(Plain, default="")
+    remote_ae_title_key: Mapped[str] = mapped_column(Plain, default="")
+    """Of the two the one that isn't ours, in upper case, as Orthanc compares."""
+    remote_ip: Mapped[str] = mapped_column(Plain, default="")
+    remote_port: Mapped[int] = mapped_column(default=0)
+    tls_subject: Mapped[str] = mapped_column(default="")
+    """Of the client's certificate (RFC 4514); empty without TLS or without a certificate."""
+    is_tls: Mapped[bool] = mapped_column(default=False)
+    implementation_class_uid: Mapped[str] = mapped_column(Plain, default="")
+    implementation_version_name: Mapped[str] = mapped_column(default="")
+    presentation_contexts: Mapped[list[list[Any]]] = mapped_column(default=list)
+    """``[id, abstract syntax, [transfer syntaxes asked], result, transfer syntax accepted]``.
+
+    ``result`` is that of PS3.8 9.3.3.2 (0 acceptance), None before the answer.
+    """
+    outcome: Mapped[AssociationOutcome]
+    ended_by: Mapped[EndedBy | None]
+    end_result: Mapped[int | None]
+    """Of an A-ASSOCIATE-RJ (PS3.8 9.3.4): 1 permanent, 2 transient."""
+    end_source: Mapped[int | None]
+    """Of an A-ASSOCIATE-RJ (PS3.8 9.3.4) or A-ABORT (9.3.8)."""
+    end_reason: Mapped[int | None]
+    """As ``end_source``."""
+    door_reason: Mapped[DoorReason | None]
+    """Why, where the recorder ended it."""
+    opaque_reason: Mapped[str] = mapped_column(default="")
+    """Why it could be read no further; it was forwarded all the same. Empty: it was read to its end."""
+    received_byte_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    """From the remote side, as on the wire without TLS."""
+    sent_byte_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    operation_count: Mapped[int] = mapped_column(default=0)
+    failure_count: Mapped[int] = mapped_column(default=0)
+    """Of its operations, those without a response included."""
+    warning_count: Mapped[int] = mapped_column(default=0)
+
+
+class Operation(Base):
+    """A DICOM operation: a request and its answer. Successes go when their retention ends. Writer: bridge."""
+
+    __tablename__ = "operation"
+    __table_args__ = (
+        Index(None, "boot", "association_number", "number"),
+        Index(None, "remote_ae_title_key", "started_at"),
+        Index(None, "status_class", "started_at"),
+        Index(
+            "ix_operation_study",
+            "study_id",
+            "started_at",
+            sqlite_where=text("study_id IS NOT NULL"),
+            postgresql_where=text("study_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_operation_awaited",
+            "started_at",
+            sqlite_where=text("storage = 'awaited'"),
+            postgresql_where=text("storage = 'awaited'"),
+        ),
+    )
+
+    started_at: Mapped[datetime] = mapped_column(primary_key=True)
+    boot: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    spool_id: Mapped[int | None]
+    association_started_at: Mapped[datetime | None]
+    """With ``boot`` and ``association_number`` the key of its association; None where no recorder saw one."""
+    association_number: Mapped[int | None] = mapped_column(BigInteger)
+    source: Mapped[Source]
+    direction: Mapped[Direction]
+    kind: Mapped[OperationKind]
+    message_id: Mapped[int | None]
+    remote_ae_title: Mapped[str] = mapped_column(Plain, default="")
+    remote_ae_title_key: Mapped[str] = mapped_column(Plain, default="")
+    remote_ip: Mapped[str] = mapped_column(Plain, default="")
+    ended_at: Mapped[datetime | None]
+    status: Mapped[int | None]
+    """Of the final response (0000,0900); None without one."""
+    status_class: Mapped[StatusClass]
+    reason: Mapped[str] = mapped_column(default="")
+    """What else is known of why it failed, in words."""
+    is_cancel_requested: Mapped[bool] = mapped_column(default=False)
+    """A C-CANCEL came for it."""
+    request_byte_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Command and data set, without the PDUs' headers."""
+    response_byte_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    sop_class_uid: Mapped[str] = mapped_column(Plain, default="")
+    sop_instance_uid: Mapped[str] = mapped_column(Plain, default="")
+    transfer_syntax_uid: Mapped[str] = mapped_column(Plain, default="")
+    query_level: Mapped[str] = mapped_column(Plain, default="")
+    """(0008,0052) of a C-FIND, C-MOVE or C-GET."""
+    query_keys: Mapped[list[Any]] = mapped_column(default=list)
+    """Keywords of the attributes asked for, never their values."""
+    match_count: Mapped[int | None]
+    move_destination: Mapped[str] = mapped_column(Plain, default="")
+    move_originator: Mapped[str] = mapped_column(Plain, default="")
+    """The AE title whose C-MOVE caused this C-STORE (0000,1030)."""
+    remaining_count: Mapped[int | None]
+    """Of a C-MOVE's or C-GET's sub-operations, as the last response says; the same below."""
+    completed_count: Mapped[int | None]
+    failed_count: Mapped[int | None]
+    warned_count: Mapped[int | None]
+    failed_sop_instance_uids: Mapped[list[Any]] = mapped_column(default=list)
+    storage: Mapped[Storage | None]
+    study_id: Mapped[int | None]
+    """Of the study that the instance belongs to."""
+
+
+class TransferHour(Base):
+    """What ended in an hour, for figures over weeks. Writer: bridge.
+
+    ``duration_step``: of durations between 2^(step/4) and 2^((step+1)/4) milliseconds.
+    """
+
+    __tablename__ = "transfer_hour"
+
+    hour_at: Mapped[datetime] = mapped_column(primary_key=True)
+    remote_ae_title_key: Mapped[str] = mapped_column(Plain, primary_key=True)
+    direction: Mapped[Direction] = mapped_column(primary_key=True)
+    kind: Mapped[OperationKind] = mapped_column(primary_key=True)
+    status_class: Mapped[StatusClass] = mapped_column(primary_key=True)
+    duration_step: Mapped[int] = mapped_column(primary_key=True)
+    operation_count: Mapped[int]
+    byte_count: Mapped[int] = mapped_column(BigInteger)
+    """Of requests and responses."""
+
+
+class Sender(Base):
+    """An AE title that came to the DICOM port, admitted or not. Writer: bridge."""
+
+    __tablename__ = "sender"
+    __table_args__ = (Index(None, "last_seen_at"),)
+
+    ae_title_key: Mapped[str] = mapped_column(Plain, primary_key=True)
+    ae_title: Mapped[str] = mapped_column(Plain)
+    """As it was spelled last."""
+    called_ae_title: Mapped[str] = mapped_column(Plain)
+    """Whom it asked for last."""
+    remote_ip: Mapped[str] = mapped_column(Plain)
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    outcome: Mapped[AssociationOutcome]
+    """Of its last association, and why below."""
+    ended_by: Mapped[EndedBy | None]
+    end_result: Mapped[int | None]
+    end_source: Mapped[int | None]
+    end_reason: Mapped[int | None]
+    door_reason: Mapped[DoorReason | None]
+
+
+class BlockedSender(Base):
+    """An AE title that an administrator doesn't want at the door. Writer: webapp."""
+
+    __tablename__ = "blocked_sender"
+
+    ae_title_key: Mapped[str] = mapped_column(Plain, primary_key=True)
+    ae_title: Mapped[str] = mapped_column(Plain)
+    blocked_at: Mapped[datetime]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+
+
+class ConnectionTest(Base):
+    """A C-ECHO that the webapp had Orthanc do; the bridge enters it in the transfer log. Writer: webapp."""
+
+    __tablename__ = "connection_test"
+
+    id: Mapped[PrimaryKey]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    ae_title: Mapped[str] = mapped_column(Plain)
+    host: Mapped[str]
+    is_ok: Mapped[bool]
+    finding: Mapped[str] = mapped_column(default="")
+    """In words."""
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
