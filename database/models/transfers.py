@@ -140,7 +140,7 @@ class Spool(Base):
 
 
 class SpoolGap(Base):
-    """Records that a recorder couldn't write (the disk was full) while it went on forwarding. Writer: bridge."""
+    """Records that a recorder couldn't write (a full disk) while it went on forwarding. Writer: bridge."""
 
     __tablename__ = "spool_gap"
 
