@@ -32,21 +32,23 @@ from database.models.studies import (
 )
 from database.models.transfers import (
     Association,
-    AssociationOutcome,
     BlockedSender,
     ConnectionTest,
+    Operation,
+    Sender,
+    Spool,
+    SpoolGap,
+    TransferHour,
+)
+from database.transfer_terms import (
+    AssociationOutcome,
     Direction,
     DoorReason,
     EndedBy,
-    Operation,
     OperationKind,
-    Sender,
     Source,
-    Spool,
-    SpoolGap,
     StatusClass,
     Storage,
-    TransferHour,
 )
 
 __all__ = [
