@@ -3,7 +3,7 @@
 from io import BytesIO
 from struct import Struct, error
 
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID
@@ -101,10 +101,13 @@ def status_class(status: int) -> StatusClass:
 
 
 def query_of(data_set: bytes, transfer_syntax: str) -> tuple[str, list[str]]:
-    """``(level, keywords)`` of an identifier; tags stand for attributes without a keyword. Raises Unreadable."""
+    """``(level, keywords)`` of an identifier; a tag stands for one without keyword. Raises Unreadable."""
     identifier = _read(data_set, transfer_syntax)
     level = identifier.get_item(0x00080052)
-    words = [keyword_for_tag(tag) or f"({tag.group:04X},{tag.element:04X})" for tag in identifier.keys()]  # noqa: SIM118 - values stay unread
+    words = [
+        keyword_for_tag(tag) if dictionary_has_tag(tag) else f"({tag.group:04X},{tag.element:04X})"
+        for tag in identifier.keys()
+    ]  # noqa: SIM118 - values stay unread
     keys = [word for word in words if word not in {"QueryRetrieveLevel", "SpecificCharacterSet"}]
     value = level.value if level is not None else b""
     return text_of(value) if isinstance(value, bytes) else "", keys[:_MOST_KEYS]
@@ -124,5 +127,5 @@ def _read(data_set: bytes, transfer_syntax: str) -> Dataset:
         return read_dataset(
             BytesIO(data_set), syntax.is_implicit_VR, syntax.is_little_endian, bytelength=len(data_set)
         )
-    except Exception as problem:  # noqa: BLE001 - pydicom meets broken data sets with exceptions of every kind
+    except Exception as problem:  # pydicom meets broken data sets with exceptions of every kind
         raise Unreadable("a data set that can't be read") from problem

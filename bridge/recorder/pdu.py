@@ -1,4 +1,4 @@
-"""PDUs as they pass (PS3.8 9.3): framing in one direction, without keeping what nobody needs. Pure: no sockets.
+"""PDUs as they pass (PS3.8 9.3): framing in one direction; keeps only what is needed. Pure: no sockets.
 
 pynetdicom's own decoder wants whole PDUs and takes milliseconds for a large association request; in tests it
 is the oracle of this one.
@@ -45,7 +45,7 @@ class Listener(Protocol):
         """A whole command set. Answers whether a data set follows, and whether it should be kept."""
 
     def message_end(self, data_set: bytes | None, byte_count: int) -> None:
-        """The message's last fragment has passed. ``data_set`` is None when it wasn't to be kept, or too long."""
+        """The last fragment has passed. ``data_set`` is None when it wasn't to be kept, or too long."""
 
 
 class PDUReader:

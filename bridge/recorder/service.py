@@ -1,0 +1,213 @@
+"""``python -m bridge recorder``: the ports, the loop, and what is done twice a second.
+
+One thread and one buffer for all associations. A selector's loop rather than asyncio's: each chunk is read,
+sent on and read through in one step, with nothing kept for those who are silent.
+"""
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from selectors import EVENT_READ, BaseSelector, DefaultSelector
+
+from bridge.recorder.connection import Connection
+from bridge.recorder.dialogue import Caller, Record
+from bridge.recorder.door import Door
+from bridge.recorder.handshake import Handshake
+from bridge.recorder.spool import Spool
+from bridge.recorder.streams import Stream, tls_context
+from database.transfer_terms import DoorReason
+from settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_ANY = "0.0.0.0"  # noqa: S104 - modalities come from other machines
+_BACKLOG = 512
+_BUFFER_LENGTH = 256 * 1024
+_TICK_SECONDS = 0.5
+_SECONDS_TO_END = 8.0
+"""For running associations after SIGTERM."""
+_RESOLVE_SECONDS = 10.0
+_CONNECTIONS_AN_ASSOCIATION = 3
+"""So many may stand at the door for each that may be inside; more are closed unheard."""
+
+
+class Recorder:
+    """Listens, and keeps everything that connections share (``connection.Host``)."""
+
+    def __init__(self, settings: Settings, spool: Spool) -> None:
+        """Raises OSError when a port can't be bound or a TLS file can't be read."""
+        self.selector: BaseSelector = DefaultSelector()
+        self.buffer = memoryview(bytearray(_BUFFER_LENGTH))
+        self.door = Door(settings.spool_dir, settings.max_associations, settings.max_associations_per_address)
+        self.orthanc_address = _resolve(*settings.orthanc_dicom_address)
+        self.is_ending = False
+        self._asked_address = settings.orthanc_dicom_address
+        self._spool = spool
+        self._number = 0
+        self._connections: set[Connection] = set()
+        self._handshakes: set[Handshake] = set()
+        self._most_connections = settings.max_associations * _CONNECTIONS_AN_ASSOCIATION
+        self._tick_at = 0.0
+        self._said = ""
+        self._listeners = [self._listen(settings.dicom_port, self._welcome)]
+        if settings.dicom_tls_port is not None:
+            self._tls = _tls_of(settings)
+            self._listeners.append(self._listen(settings.dicom_tls_port, self._welcome_tls))
+
+    # What connections need
+
+    def write(self, record: Record) -> None:
+        self._spool.write(record)
+
+    def next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    def open_numbers(self) -> list[int]:
+        return [number for one in self._connections for number in one.open_numbers()]
+
+    # The loop
+
+    def run(self, stop: "StopSignal") -> None:
+        """Until ``stop``; then running associations get some seconds to end by themselves."""
+        self.selector.register(stop.descriptor, EVENT_READ, lambda _events: stop.drain())
+        while not stop.is_set:
+            self._turn()
+        self.is_ending = True
+        for listener in self._listeners:
+            self.selector.unregister(listener)
+            listener.close()
+        deadline = time.monotonic() + _SECONDS_TO_END
+        while self._connections and time.monotonic() < deadline:
+            self._turn()
+        for connection in list(self._connections):
+            connection.give_up(DoorReason.ENDING)
+
+    def _turn(self) -> None:
+        for key, events in self.selector.select(_TICK_SECONDS):
+            key.data(events)
+        now = time.monotonic()
+        if now >= self._tick_at:
+            self._tick_at = now + _TICK_SECONDS
+            self._tick(now)
+
+    def _tick(self, now: float) -> None:
+        self.door.look_at_policy()
+        self._spool.try_again()
+        if self._spool.failure != self._said:
+            self._said = self._spool.failure
+            logger.error(self._said or "the spool is written again")
+        for handshake in list(self._handshakes):
+            handshake.tick(now)
+        for connection in list(self._connections):
+            connection.tick(now)
+
+    # Arrivals
+
+    def _listen(self, port: int, welcome: Callable[[socket.socket, tuple[str, int]], None]) -> socket.socket:
+        listener = socket.create_server((_ANY, port), backlog=_BACKLOG)
+        listener.setblocking(False)
+        self.selector.register(listener, EVENT_READ, lambda _events: self._accept(listener, welcome))
+        return listener
+
+    def _accept(
+        self, listener: socket.socket, welcome: Callable[[socket.socket, tuple[str, int]], None]
+    ) -> None:
+        while True:
+            try:
+                connection, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # out of descriptors, or gone before it was accepted
+                logger.error("a connection can't be accepted (%s)", error.strerror)
+                return
+            if len(self._connections) + len(self._handshakes) >= self._most_connections:
+                logger.warning("more connections than can be heard: one from %s is closed", address[0])
+                connection.close()
+                continue
+            welcome(connection, address[:2])
+
+    def _welcome(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        self._connections.add(Connection(self, Stream(connection), Caller(*address)))
+
+    def _welcome_tls(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        def done(handshake: Handshake, stream: Stream | None, subject: str) -> None:
+            self._handshakes.discard(handshake)
+            if stream is not None:
+                caller = Caller(*address, is_tls=True, tls_subject=subject)
+                self._connections.add(Connection(self, stream, caller))
+
+        self._handshakes.add(Handshake(self, self._tls, connection, Caller(*address, is_tls=True), done))
+
+    def resolve_again_and_again(self) -> None:
+        """In a thread of its own, where Orthanc has a name: it may move, and looking it up may take long."""
+        while not self.is_ending:
+            time.sleep(_RESOLVE_SECONDS)
+            try:
+                self.orthanc_address = _resolve(*self._asked_address)
+            except OSError:
+                continue  # the address that is known may still be right
+
+
+class StopSignal:
+    """SIGTERM and SIGINT, heard by the selector as well."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self.descriptor, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._set)
+
+    def _set(self, _number: int, _frame: object) -> None:
+        self.is_set = True
+
+    def drain(self) -> None:
+        os.read(self.descriptor, 100)
+
+
+def run(settings: Settings) -> None:
+    """Record until SIGTERM. Raises OSError, ssl.SSLError and SpoolInUse before anything is recorded."""
+    stop = StopSignal()
+    spool = Spool(settings.spool_dir)
+    try:
+        recorder = Recorder(settings, spool)
+        spool.open_numbers = recorder.open_numbers
+        spool.announce()
+        if not _is_literal(settings.orthanc_dicom_address[0]):
+            threading.Thread(target=recorder.resolve_again_and_again, name="resolve", daemon=True).start()
+        logger.info(
+            "recording on port %d, for Orthanc at %s port %d", settings.dicom_port, *recorder.orthanc_address
+        )
+        recorder.run(stop)
+    finally:
+        spool.close()
+
+
+def _tls_of(settings: Settings) -> ssl.SSLContext:
+    client_ca = Path(settings.dicom_tls_client_ca) if settings.dicom_tls_client_ca else None
+    return tls_context(Path(settings.dicom_tls_certificate), Path(settings.dicom_tls_key), client_ca)
+
+
+def _resolve(host: str, port: int) -> tuple[str, int]:
+    """Raises OSError."""
+    address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
+    return str(address[0]), int(address[1])
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

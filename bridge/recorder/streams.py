@@ -1,0 +1,119 @@
+"""Sockets that never block: plain ones, and TLS that ends here. One way to read and write both."""
+
+import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+TCP_QUICKACK = 12  # Linux; not in every Python's socket module
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+
+
+class Stream:
+    """One side's connection. ``pending`` is what it hasn't taken yet: meanwhile nobody reads for it."""
+
+    __slots__ = ("has_ended", "is_shut", "pending", "socket")
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        # Nagle's algorithm and delayed ACKs together cost each small instance 40 ms or more
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+        self.socket = connection
+        self.pending = memoryview(b"")
+        self.has_ended = False
+        """It says no more."""
+        self.is_shut = False
+        """It was told that nothing more comes."""
+
+    def receive(self, buffer: memoryview) -> int | None:
+        """Bytes read; 0 at its end, None when there is nothing now. Raises OSError."""
+        try:
+            count = self.socket.recv_into(buffer)
+        except (BlockingIOError, InterruptedError):
+            return None
+        # The sender may wait for our ACK with its next PDU; the kernel forgets this wish again and again
+        self.socket.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)
+        return count
+
+    def has_more(self) -> bool:
+        """Whether something is left that the selector doesn't know of."""
+        return False
+
+    def send(self, chunk: memoryview) -> None:
+        """Send what it takes; the rest is ``pending``, copied. Raises OSError."""
+        count = self._send_some(chunk)
+        if count < len(chunk):
+            self.pending = memoryview(bytes(chunk[count:]))
+
+    def flush(self) -> None:
+        """Send what is pending, as far as it is taken. Raises OSError."""
+        count = self._send_some(self.pending)
+        self.pending = self.pending[count:]
+
+    def shut(self) -> None:
+        """Tell it that nothing more comes. Raises OSError."""
+        self.is_shut = True
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def give_up_sending(self) -> None:
+        """It takes no more."""
+        self.is_shut = True
+        self.pending = memoryview(b"")
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def _send_some(self, chunk: memoryview) -> int:
+        try:
+            return self.socket.send(chunk)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+
+class TLSStream(Stream):
+    """A client's connection under TLS, after the handshake."""
+
+    __slots__ = ()
+    socket: ssl.SSLSocket
+
+    def receive(self, buffer: memoryview) -> int | None:
+        try:
+            return super().receive(buffer)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+
+    def has_more(self) -> bool:
+        return self.socket.pending() > 0
+
+    def shut(self) -> None:
+        self.is_shut = True
+        with suppress(OSError, ValueError):  # it waits for the client's own farewell, we don't
+            self.socket.unwrap()
+
+    def _send_some(self, chunk: memoryview) -> int:
+        try:
+            return super()._send_some(chunk)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+
+
+def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
+    """For the TLS port; with ``client_ca`` clients must show its certificates. Raises OSError, SSLError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195, as PS3.15 B.9 and B.10 want it
+    context.load_cert_chain(certificate, key)
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def subject_of(connection: ssl.SSLSocket) -> str:
+    """Of the client's certificate, as RFC 4514 writes it; empty without one."""
+    subject: Any = (connection.getpeercert() or {}).get("subject", ())
+    parts = [f"{name}={value}" for part in subject for name, value in part]
+    return ",".join(reversed(parts))
