@@ -16,6 +16,7 @@ from typing import Any, Self
 import psutil
 
 from database.session import Database, make_engine
+from tests.environment import clean_environment
 from tests.orthanc_process import free_port
 from tests.waiting import wait_until
 from webapp import registry
@@ -24,16 +25,6 @@ ROOT = Path(__file__).parents[1]
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_STOP = 90.0
 _CTRL_C = b"\x03"
-
-
-def clean_environment(**settings: object) -> dict[str, str]:
-    """Without what make and the settings of the session that runs the tests left in it."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("NOCTIS_") and name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
-    }
-    return kept | {f"NOCTIS_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 class Noctis:
