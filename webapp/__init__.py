@@ -69,6 +69,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     @app.context_processor
     def base_context() -> dict[str, object]:
         # g, not a look-up: an error page must not fail on what failed already
-        return {"user": g.get("user"), "ae_title": settings.ae_title}
+        return {
+            "user": g.get("user"),
+            "ae_title": settings.ae_title,
+            "has_recorder": settings.has_recorder,
+        }
 
     return app

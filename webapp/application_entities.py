@@ -201,6 +201,8 @@ def connection_sheet(facility_id: int, entity_id: int) -> str:
         our_host=our_host,
         is_loopback=our_host in {"localhost", "::1"} or our_host.startswith("127."),
         our_port=settings.dicom_port,
+        tls_port=settings.dicom_tls_port if settings.has_recorder else None,
+        demands_certificate=bool(settings.dicom_tls_client_ca),
         is_strict=settings.unknown_senders == "strict",
         commands=command_lines(entity, settings.ae_title, our_host, settings.dicom_port),
     )

@@ -7,10 +7,11 @@ from flask import request
 
 from webapp.connection_words import Node
 from webapp.registry import EntityFields, FacilityFields, PeerFields, RegistryError, ae_titles
-from webapp.registry.fields import check_host, check_port
+from webapp.registry.fields import check_port
+from webapp.registry.hosts import check_host
 
 _OPERATIONS = ("may_echo", "may_store", "may_find", "may_move", "may_get")
-ENTITY_TEXTS = ("ae_title", "host", "port", "description", "local_ae_title")
+ENTITY_TEXTS = ("ae_title", "host", "port", "description", "local_ae_title", "allowed_hosts")
 ENTITY_CHECKS = ("uses_tls", *_OPERATIONS)
 FACILITY_TEXTS = ("name", "code", "address", "time_zone", "contact", "letterhead", "silent_hours")
 PEER_TEXTS = ("name", "url", "username")
@@ -104,6 +105,7 @@ def entity_fields(form: Form) -> EntityFields:
         port=port,
         description=form.text("description"),
         local_ae_title=form.text("local_ae_title"),
+        allowed_hosts=form.text("allowed_hosts"),
         **{name: form.is_checked(name) for name in ENTITY_CHECKS},
     )
 

@@ -228,3 +228,16 @@ def test_every_column_is_explained() -> None:
     table = "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
 
     assert sorted(re.findall(r"`(\w+)`", table)) == sorted(COLUMNS)
+
+
+def test_host_checks_come_and_go_with_their_column(database: Database) -> None:
+    load(database, 'name,ae_title,allowed_hosts\nEast,CT1,"192.0.2.9, CT.example.org"\n')
+    assert entities(database)["CT1"].allowed_hosts == "192.0.2.9 ct.example.org"
+    assert load(database, "name,ae_title\nEast,CT1\n").lines == ["line 2: unchanged"]
+
+    report = load(database, "name,ae_title,allowed_hosts\nEast,CT1,\n")
+
+    assert report.lines == ["line 2: allowed_hosts 192.0.2.9 ct.example.org → (empty)"]
+    assert entities(database)["CT1"].allowed_hosts == ""
+    problem = load(database, "name,ae_title,allowed_hosts\nEast,CT1,192.0.2.9/24\n").problems[0]
+    assert (problem.line, problem.column) == (2, "allowed_hosts")

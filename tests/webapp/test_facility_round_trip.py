@@ -37,6 +37,7 @@ ENTITIES = st.builds(
     port=st.none() | st.integers(1, 65534),
     description=TEXTS,
     local_ae_title=TITLES,
+    allowed_hosts=st.sampled_from(["", "192.0.2.1", "ct.example.org 2001:db8::/32", "10.0.0.0/8, 192.0.2.1"]),
     **dict.fromkeys(("uses_tls", "may_echo", "may_store", "may_find", "may_move", "may_get"), st.booleans()),
 )
 

@@ -15,7 +15,16 @@ _FLAGS = frozenset(one.name for one in fields(EntityFields) if isinstance(one.de
 _READING = ("may_find", "may_move", "may_get")
 # What an empty cell clears; elsewhere it means: as it is, or generated
 _CLEARABLE = frozenset(
-    {"host", "description", "local_ae_title", "address", "contact", "letterhead", "silent_hours"}
+    {
+        "host",
+        "description",
+        "local_ae_title",
+        "allowed_hosts",
+        "address",
+        "contact",
+        "letterhead",
+        "silent_hours",
+    }
 )
 LONGEST_NUMBER = 9
 _LONGEST_TOLD = 60

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 FACILITY_COLUMNS = ("name", "code", "address", "time_zone", "contact", "letterhead", "silent_hours")
 ENTITY_COLUMNS = (
-    "ae_title", "host", "port", "description", "local_ae_title", "uses_tls", "may_echo", "may_store",
-    "may_find", "may_move", "may_get",
+    "ae_title", "host", "port", "description", "local_ae_title", "uses_tls", "allowed_hosts", "may_echo",
+    "may_store", "may_find", "may_move", "may_get",
 )  # fmt: skip
 COLUMNS = (*FACILITY_COLUMNS[:2], *ENTITY_COLUMNS, *FACILITY_COLUMNS[2:])
 LARGEST_FILE = 5_000_000

@@ -22,10 +22,10 @@ from webapp.registry.decisions import (
 from webapp.registry.fields import (
     LONGEST_TEXT,
     EntityFields,
-    check_host,
     check_line,
     check_port,
 )
+from webapp.registry.hosts import check_allowed_hosts, check_host
 
 # Where a test of the connection went
 _ADDRESS = ("ae_title", "host", "port", "local_ae_title", "uses_tls")
@@ -142,6 +142,7 @@ def check_entity(fields: EntityFields) -> EntityFields:
         port=None if fields.port is None else check_port(fields.port),
         description=check_line(fields.description, "description", LONGEST_TEXT),
         local_ae_title=ae_titles.check(local, "local_ae_title") if local else "",
+        allowed_hosts=check_allowed_hosts(fields.allowed_hosts),
     )
 
 

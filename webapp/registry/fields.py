@@ -1,9 +1,7 @@
 """What a person enters about a facility, a node or a peer, and whether it can be used. Pure."""
 
-import ipaddress
 import re
 import unicodedata
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -14,14 +12,9 @@ LONGEST_TEXT = 2000
 LONGEST_CODE = 16
 HIGHEST_PORT = 65534  # Orthanc takes no 65535
 LONGEST_SILENCE = 24 * 366
-_LONGEST_HOST = 253
 _LONGEST_PASSWORD = 1000
 
 _CODE = re.compile(r"[A-Z0-9]([A-Z0-9-]*[A-Z0-9])?")
-_HOST = re.compile(
-    r"([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
-)
-_NUMBERS = re.compile(r"[0-9.]+")
 
 
 class RegistryError(Exception):
@@ -68,6 +61,8 @@ class EntityFields:
     description: str = ""
     local_ae_title: str = ""
     uses_tls: bool = False
+    allowed_hosts: str = ""
+    """From where it may associate: addresses, networks and names; empty: from anywhere."""
     may_echo: bool = True
     may_store: bool = True
     may_find: bool = False
@@ -162,26 +157,6 @@ def check_silent_hours(hours: int | None) -> int | None:
             "silent_hours", f"Give whole hours from 1 to {LONGEST_SILENCE}, or nothing for no warning."
         )
     return hours
-
-
-def check_host(text: str) -> str:
-    """A name or an IPv4 or IPv6 address; empty stays empty. Raises RegistryError."""
-    host = text.strip()
-    address = host.removeprefix("[").removesuffix("]")
-    if not host:
-        return ""
-    with suppress(ValueError):
-        # Python takes anything for the zone of an IPv6 address
-        return str(ipaddress.ip_address("" if "%" in host else address))
-    if _NUMBERS.fullmatch(host):
-        raise RegistryError("host", f"{host} is no IPv4 address: it needs four numbers from 0 to 255.")
-    if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host):
-        raise RegistryError(
-            "host",
-            "A host is a name such as ct1.example.org or an address such as 192.0.2.10, without blanks and "
-            "without a port. Leave it empty for a node that only sends.",
-        )
-    return host
 
 
 def check_port(port: int) -> int:
