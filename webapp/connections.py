@@ -1,16 +1,20 @@
 """Asks Orthanc to reach a node or a peer, while a person waits.
 
-That the clinic can't be reached never looks like trouble of our own archive, nor the other way round.
+That the clinic can't be reached never looks like trouble of our own archive, nor the other way round. Each
+C-ECHO is noted for the transfer log, which would else not know of it: what Orthanc asks passes no recorder.
 """
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.orthanc_client import ECHO_SECONDS, OrthancClient
+from database.models import ConnectionTest
 from webapp.connection_words import Node, node_words, peer_words
-from webapp.services import current_orthanc
+from webapp.services import current_database, current_orthanc
+from webapp.sessions import current_user
 
 _UNTESTED = "not tested: our own image archive (Orthanc) doesn't answer us. This says nothing about them"
 
@@ -25,12 +29,15 @@ class Finding:
 
 
 def try_node(node: Node, *, local_ae_title: str, uses_tls: bool) -> Finding:
-    """A C-ECHO from Orthanc."""
+    """A C-ECHO from Orthanc, as the present user."""
+    started_at = datetime.now(UTC)
     try:
         with current_orthanc() as orthanc:
-            return _echo(orthanc, node, local_ae_title, uses_tls=uses_tls)
+            finding = _echo(orthanc, node, local_ae_title, uses_tls=uses_tls)
     except (OrthancUnavailable, OrthancRefused):
         return Finding("untested", _UNTESTED)
+    _note(node, finding, started_at)
+    return finding
 
 
 def try_peer(name: str) -> Finding:
@@ -51,6 +58,21 @@ def _echo(orthanc: OrthancClient, node: Node, local_ae_title: str, *, uses_tls: 
     except OrthancUnavailable:
         return _if_orthanc_is_well(orthanc, f"no answer in time from {node.host}:{node.port}")
     return Finding("ok", f"answered in {_milliseconds(began)} ms")
+
+
+def _note(node: Node, finding: Finding, started_at: datetime) -> None:
+    with current_database().write() as session:
+        session.add(
+            ConnectionTest(
+                started_at=started_at,
+                ended_at=datetime.now(UTC),
+                ae_title=node.ae_title,
+                host=node.host,
+                is_ok=finding.outcome == "ok",
+                finding=finding.text,
+                user_id=current_user().id,
+            )
+        )
 
 
 def _ask_peer(orthanc: OrthancClient, name: str) -> Finding:

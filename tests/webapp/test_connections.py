@@ -13,12 +13,14 @@ from database.migrate import upgrade
 from database.models import (
     FEED_NAME,
     ApplicationEntity,
+    ConnectionTest,
     Feed,
     Peer,
     Registration,
     RegistrationKind,
     RegistrationState,
     Role,
+    User,
 )
 from database.session import Database
 from tests.factories import create_application_entity, create_facility, create_member
@@ -140,6 +142,32 @@ def test_what_a_saved_node_answers_is_kept(admin: FlaskClient, site_database: Da
     assert kept.echoed_at is not None
 
 
+def test_each_test_of_a_node_is_noted_for_the_transfer_log(
+    admin: FlaskClient, site_database: Database
+) -> None:
+    facility = create_facility(site_database, "East")
+    with dicom_node("THEIRS") as port:
+        typed(admin, port)
+        form = {"name": "West", "ae_title": "THEIRS", "host": "127.0.0.1", "port": str(port), "do": "test"}
+        admin.post("/facilities/new", data=form)
+    entity = create_application_entity(
+        site_database, facility.id, ae_title="theirs", host="127.0.0.1", port=port
+    )
+    admin.post(f"/facilities/{facility.id}/application-entities/{entity.id}/echo")
+    typed(admin, 104, host="")  # nobody was asked
+    with site_database.read() as session:
+        tests = session.scalars(select(ConnectionTest).order_by(ConnectionTest.id)).all()
+        admins = list(session.scalars(select(User.id)))
+    assert [(one.ae_title, one.host, one.is_ok) for one in tests] == [
+        ("THEIRS", "127.0.0.1", True),
+        ("THEIRS", "127.0.0.1", True),
+        ("theirs", "127.0.0.1", False),
+    ]
+    assert tests[2].finding == f"connection refused: nothing listens on 127.0.0.1:{port}"
+    assert all(one.started_at <= one.ended_at for one in tests)
+    assert [one.user_id for one in tests] == admins * 3
+
+
 def test_an_archive_that_refuses_us_says_nothing_about_the_clinic(
     tmp_path: Path, orthanc: OrthancProcess
 ) -> None:
@@ -150,6 +178,8 @@ def test_an_archive_that_refuses_us_says_nothing_about_the_clinic(
     client = signed_in(app, create_member(services_of(app).database, Role.ADMINISTRATOR))
     with dicom_node("THEIRS") as port:
         assert typed(client, port)["outcome"] == "untested"
+    with services_of(app).database.read() as session:
+        assert session.scalars(select(ConnectionTest)).all() == []
     services_of(app).close()
 
 
