@@ -6,6 +6,7 @@ from pathlib import Path
 from database.session import Database
 from launch.folders import DataFolder
 from launch.readiness import Check, web_address
+from launch.recorder import has_dicom_port_here
 from settings import Settings
 from webapp.accounts import authenticate
 
@@ -19,7 +20,7 @@ def ready(settings: Settings, database: Database, folder: DataFolder) -> str:
         ("Sign in as", _first_administrator(settings, database)),
         ("Stop with", "Ctrl-C"),
     ]
-    if settings.orthanc_url:
+    if not has_dicom_port_here(settings):
         lines[1] = ("DICOM", f"the Orthanc at {settings.orthanc_url}")
     return "\n".join(["", "Noctis is running.", *(f"  {name:<12}{value}" for name, value in lines), ""])
 

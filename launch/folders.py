@@ -46,6 +46,11 @@ class DataFolder:
         return self.root / "orthanc"
 
     @property
+    def spool(self) -> Path:
+        """What the recorder writes and the bridge reads (``settings.spool_dir``)."""
+        return self.root / "spool"
+
+    @property
     def orthanc_configuration(self) -> Path:
         return self.run / "orthanc.json"
 
@@ -63,7 +68,7 @@ def prepare(folder: DataFolder) -> None:
     """Make the folder and its parts, for this user alone. Raises LaunchError when it can't be written."""
     try:
         folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in (folder.secrets, folder.run, folder.log, folder.orthanc):
+        for path in (folder.secrets, folder.run, folder.log, folder.orthanc, folder.spool):
             path.mkdir(exist_ok=True, mode=0o700)
             path.chmod(0o700)
             _try_writing(path)

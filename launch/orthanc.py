@@ -47,6 +47,12 @@ def plugins_in(folder: Path) -> list[str]:
     return [str(folder / name) for name in _PLUGINS]
 
 
+def thread_count() -> int:
+    """How many associations it serves at a time."""
+    options: dict[str, Any] = json.loads(_TEMPLATE.read_text())
+    return int(options["DicomThreadsCount"])
+
+
 def configuration(
     settings: Settings, *, storage: Path, plugins: list[str], is_in_container: bool = False
 ) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass
 
 from launch.errors import LaunchError
+from launch.recorder import has_dicom_port_here
 from settings import Settings
 
-_ANY = "0.0.0.0"  # noqa: S104 - what Orthanc binds, so what must be free
+_ANY = "0.0.0.0"  # noqa: S104 - what Orthanc and the recorder bind, so what must be free
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,28 @@ class Listener:
 def listeners(settings: Settings) -> list[Listener]:
     """What this start will listen on. An Orthanc elsewhere (NOCTIS_ORTHANC_URL) needs no port here."""
     web = Listener("the web pages", "NOCTIS_HTTP_PORT", settings.http_host, settings.http_port)
+    return [web, *_dicom_listeners(settings), *_orthanc_listeners(settings)]
+
+
+def _dicom_listeners(settings: Settings) -> list[Listener]:
+    """Where modalities arrive, at the recorder or at Orthanc itself."""
+    if not has_dicom_port_here(settings):
+        return []
+    plain = Listener("DICOM", "NOCTIS_DICOM_PORT", _ANY, settings.dicom_port)
+    if settings.dicom_tls_port is None or not settings.has_recorder:
+        return [plain]
+    return [plain, Listener("DICOM over TLS", "NOCTIS_DICOM_TLS_PORT", _ANY, settings.dicom_tls_port)]
+
+
+def _orthanc_listeners(settings: Settings) -> list[Listener]:
+    """What an Orthanc that is started here has for itself."""
     if settings.orthanc_url:
-        return [web]
-    return [
-        web,
-        Listener("DICOM", "NOCTIS_DICOM_PORT", _ANY, settings.orthanc_dicom_listener),
-        Listener("Orthanc's REST API", "NOCTIS_ORTHANC_HTTP_PORT", _ANY, settings.orthanc_http_port),
-    ]
+        return []
+    rest = Listener("Orthanc's REST API", "NOCTIS_ORTHANC_HTTP_PORT", _ANY, settings.orthanc_http_port)
+    if not settings.has_recorder:
+        return [rest]
+    own = "Orthanc's own DICOM port", "NOCTIS_ORTHANC_DICOM_PORT"
+    return [Listener(*own, _ANY, settings.orthanc_dicom_port), rest]
 
 
 def check_ports(settings: Settings, *, wait_seconds: float = 0.0) -> None:

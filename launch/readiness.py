@@ -15,6 +15,7 @@ from database.models import FEED_NAME, ApplicationEntity, Feed, RegistrationKind
 from database.registrations import registrations_of, state_of
 from database.session import Database
 from launch.folders import DataFolder
+from launch.recorder import has_dicom_port_here
 from settings import PROBE_AE_TITLE, Settings
 
 _SECONDS_PER_REQUEST = 5
@@ -36,15 +37,15 @@ class Check:
 
 def checks(settings: Settings, database: Database, folder: DataFolder, since: datetime) -> list[Check]:
     """One for each process of this start; the bridge must have read Orthanc's feed after ``since``."""
-    orthanc = [
-        Check("Orthanc's REST API", folder.log / "orthanc.log", lambda: ask_orthanc(settings)),
-        Check("the DICOM port", folder.log / "orthanc.log", lambda: ask_dicom(settings)),
-    ]
+    rest = Check("Orthanc's REST API", folder.log / "orthanc.log", lambda: ask_orthanc(settings))
+    server = "recorder" if settings.has_recorder else "orthanc"
+    dicom = Check("the DICOM port", folder.log / f"{server}.log", lambda: ask_dicom(settings))
     ours = [
         Check("the bridge", folder.log / "bridge.log", lambda: ask_bridge(database, since)),
         Check("the web pages", folder.log / "webapp.log", lambda: ask_webapp(settings)),
     ]
-    return ours if settings.orthanc_url else orthanc + ours
+    orthanc = [] if settings.orthanc_url else [rest]
+    return [*orthanc, *([dicom] if has_dicom_port_here(settings) else []), *ours]
 
 
 def registrations(database: Database, folder: DataFolder, ae_titles: Collection[str]) -> Check:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from database.migrate import upgrade
 from database.session import Database, make_engine
-from launch import folders, orthanc, ports, supervisor_configuration
+from launch import folders, orthanc, ports, recorder, supervisor_configuration
 from launch.errors import LaunchError
 from launch.folders import DataFolder
 from launch.supervise import ENDING_SIGNALS
@@ -25,6 +25,7 @@ _SECONDS_FOR_A_KILLED_ONE_TO_END = 60
 def run(settings: Settings, *, demo: bool) -> None:
     """Doesn't return: this process becomes supervisord. Raises LaunchError or SettingsError before that."""
     _check_foreign_orthanc(settings)
+    recorder.check(settings)
     folder = DataFolder.of(settings)
     folders.prepare(folder)
     folders.lock(folder)
@@ -88,7 +89,9 @@ def _make_first_administrator(settings: Settings) -> None:
 
 
 def write_container_configuration(settings: Settings, output: Path, storage: Path, plugins: Path) -> None:
-    """For docker-compose.yml. Raises LaunchError when ``output`` can't be written."""
+    """For docker-compose.yml. Raises LaunchError when ``output`` can't be written, and SettingsError."""
+    if settings.has_recorder:
+        recorder.check_limits(settings, is_orthanc_ours=True)
     options = orthanc.configuration(
         settings, storage=storage, plugins=orthanc.plugins_in(plugins), is_in_container=True
     )

@@ -35,16 +35,21 @@ class Program:
 
 
 def programs(settings: Settings, folder: DataFolder) -> list[Program]:
+    """The bridge ends after the recorder: it still reads what that wrote last."""
     python = sys.executable
     bridge = Program("bridge", 2, [python, "-m", "bridge", "run"], stop_seconds=20)
     webapp = Program(
         "webapp",
-        3,
+        4,
         [python, "-m", "gunicorn", "--config", "python:launch.gunicorn_settings", "webapp:create_app()"],
         stop_seconds=20,
     )
+    return [*_orthanc(settings, folder), bridge, *_recorder(settings), webapp]
+
+
+def _orthanc(settings: Settings, folder: DataFolder) -> list[Program]:
     if settings.orthanc_url:
-        return [bridge, webapp]
+        return []
     server = Program(
         "orthanc",
         1,
@@ -52,7 +57,13 @@ def programs(settings: Settings, folder: DataFolder) -> list[Program]:
         stop_seconds=60,
         environment={"TCP_NODELAY": "1"},  # without it Debian's build stores 11 small instances a second
     )
-    return [server, bridge, webapp]
+    return [server]
+
+
+def _recorder(settings: Settings) -> list[Program]:
+    if not settings.has_recorder:
+        return []
+    return [Program("recorder", 3, [sys.executable, "-m", "bridge", "recorder"], stop_seconds=20)]
 
 
 def text(settings: Settings, folder: DataFolder) -> str:

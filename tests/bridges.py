@@ -67,9 +67,11 @@ def assert_counts_hold(database: Database) -> None:
 
 
 def environment_for(orthanc: OrthancProcess, database_url: str, data_dir: Path) -> dict[str, str]:
+    """Where no recorder stands before the Orthanc (tests.recorders.environment_behind has one)."""
     return {
         **os.environ,
         "NOCTIS_DATA_DIR": str(data_dir),
+        "NOCTIS_RECORDER": "off",
         "NOCTIS_DATABASE_URL": database_url,
         "NOCTIS_HTTP_PORT": str(free_port()),
         "NOCTIS_ORTHANC_HTTP_PORT": str(orthanc.http_port),

@@ -32,6 +32,16 @@ def folder(settings: Settings) -> DataFolder:
     return DataFolder.of(settings)
 
 
+def elsewhere(data_dir: Path, **further: object) -> Settings:
+    """With an Orthanc that isn't started here."""
+    given = {"data_dir": data_dir, "orthanc_url": "http://archive:8042", "orthanc_password": "x"}
+    return Settings.model_validate(given | further)
+
+
+def program_names(settings: Settings) -> list[str]:
+    return [program.name for program in supervisor_configuration.programs(settings, DataFolder.of(settings))]
+
+
 def orthanc_options(settings: Settings) -> dict[str, object]:
     return orthanc.configuration(settings, storage=Path("/storage"), plugins=["/plugin.so"])
 
@@ -58,7 +68,11 @@ def test_no_secret_is_generated_where_a_variable_gives_it(tmp_path: Path) -> Non
 
 def test_orthanc_s_options_follow_the_settings(tmp_path: Path) -> None:
     settings = Settings(
-        data_dir=tmp_path, ae_title="X", dicom_port=104, orthanc_http_port=8043, orthanc_password="secret"
+        data_dir=tmp_path,
+        ae_title="X",
+        orthanc_dicom_port=104,
+        orthanc_http_port=8043,
+        orthanc_password="secret",
     )
 
     options = orthanc_options(settings)
@@ -66,6 +80,18 @@ def test_orthanc_s_options_follow_the_settings(tmp_path: Path) -> None:
     assert (options["DicomAet"], options["DicomPort"], options["HttpPort"]) == ("X", 104, 8043)
     assert options["RegisteredUsers"] == {"noctis": "secret"}
     assert options["AuthenticationEnabled"] is True
+
+
+def test_without_a_recorder_orthanc_takes_the_port_that_modalities_use(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, recorder="off", dicom_port=104, orthanc_password="secret")
+
+    assert orthanc_options(settings)["DicomPort"] == 104
+    assert [listener.variable for listener in ports.listeners(settings)] == [
+        "NOCTIS_HTTP_PORT",
+        "NOCTIS_DICOM_PORT",
+        "NOCTIS_ORTHANC_HTTP_PORT",
+    ]
+    assert "recorder" not in program_names(settings)
 
 
 @pytest.mark.parametrize(("unknown_senders", "may"), [("strict", False), ("open", True)])
@@ -112,12 +138,46 @@ def test_the_supervisor_s_file_can_hold_any_path(tmp_path: Path) -> None:
 
 
 def test_an_orthanc_elsewhere_is_not_started_and_needs_no_port(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, orthanc_url="http://archive:8042", orthanc_password="x")
+    settings = elsewhere(tmp_path, recorder="off")
 
-    programs = supervisor_configuration.programs(settings, DataFolder.of(settings))
-
-    assert [program.name for program in programs] == ["bridge", "webapp"]
+    assert program_names(settings) == ["bridge", "webapp"]
     assert [listener.variable for listener in ports.listeners(settings)] == ["NOCTIS_HTTP_PORT"]
+
+
+def test_before_an_orthanc_elsewhere_the_recorder_runs_here(
+    tmp_path: Path, folder: DataFolder, database: Database
+) -> None:
+    settings = elsewhere(tmp_path, dicom_tls_port=2762)
+
+    assert program_names(settings) == ["bridge", "recorder", "webapp"]
+    assert settings.orthanc_dicom_address == ("archive", 4242)
+    assert [listener.variable for listener in ports.listeners(settings)] == [
+        "NOCTIS_HTTP_PORT",
+        "NOCTIS_DICOM_PORT",
+        "NOCTIS_DICOM_TLS_PORT",
+    ]
+    asked = readiness.checks(settings, database, folder, since=datetime.now(UTC))
+    assert {check.name: check.log.name for check in asked} == {
+        "the DICOM port": "recorder.log",
+        "the bridge": "bridge.log",
+        "the web pages": "webapp.log",
+    }
+
+
+def test_who_asks_ends_before_who_answers(settings: Settings, folder: DataFolder) -> None:
+    """The recorder before the bridge, which reads what it wrote last."""
+    programs = supervisor_configuration.programs(settings, folder)
+
+    ending = sorted(programs, key=lambda program: program.rank, reverse=True)
+
+    assert [program.name for program in ending] == ["webapp", "recorder", "bridge", "orthanc"]
+
+
+def test_the_spool_lies_in_the_data_folder_for_its_owner_alone(
+    settings: Settings, folder: DataFolder
+) -> None:
+    assert folder.spool == settings.spool_dir
+    assert stat.S_IMODE(folder.spool.stat().st_mode) == 0o700
 
 
 def test_a_long_path_gets_its_socket_in_a_private_folder_elsewhere(tmp_path: Path) -> None:
@@ -139,6 +199,19 @@ def test_one_port_for_two_purposes_names_both_variables() -> None:
 
     with pytest.raises(LaunchError, match=r"5000.*NOCTIS_HTTP_PORT or NOCTIS_DICOM_PORT"):
         ports.check_ports(settings)
+
+
+@pytest.mark.parametrize(
+    ("ports_set", "variables"),
+    [
+        ({"dicom_port": 4242}, "NOCTIS_DICOM_PORT or NOCTIS_ORTHANC_DICOM_PORT"),
+        ({"dicom_tls_port": 11112}, "NOCTIS_DICOM_PORT or NOCTIS_DICOM_TLS_PORT"),
+        ({"dicom_tls_port": 4242}, "NOCTIS_DICOM_TLS_PORT or NOCTIS_ORTHANC_DICOM_PORT"),
+    ],
+)
+def test_the_recorder_s_ports_are_none_of_orthanc_s(ports_set: dict[str, int], variables: str) -> None:
+    with pytest.raises(LaunchError, match=variables):
+        ports.check_ports(Settings.model_validate(ports_set))
 
 
 def test_an_address_of_another_machine_is_refused_in_words() -> None:
