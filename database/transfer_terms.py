@@ -1,4 +1,4 @@
-"""The transfer log's own words. Free of SQLAlchemy: the recorder, which knows no database, speaks them, too."""
+"""The transfer log's own words. Free of SQLAlchemy: the recorder speaks them, too, and knows no database."""
 
 from enum import StrEnum
 

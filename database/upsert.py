@@ -24,20 +24,23 @@ def upsert(
     key: Sequence[str],
     overwrite: Iterable[str],
     also: str = "",
-) -> None:
+    only_where: str = "",
+) -> list[tuple[Any, ...]]:
     """Insert rows (all with the same columns); where ``key`` exists, set ``overwrite`` to the new values.
 
-    ``also`` is further SQL for an existing row: ``attempt_count = sync_problem.attempt_count + 1``. Raises
-    TypeError for text that no encoding has, and SQLAlchemy's errors.
+    ``also`` is further SQL for an existing row: ``attempt_count = sync_problem.attempt_count + 1``;
+    ``only_where`` says which existing rows may change at all. Answers the keys of what was written, when
+    ``only_where`` is given. Raises TypeError for text that no encoding has, and SQLAlchemy's errors.
     """
     if not rows:
-        return
+        return []
     columns = tuple(rows[0])
     values = [[row[column] for column in columns] for row in rows]
     dialect = session.get_bind().dialect
     payload = orjson.dumps(values, default=_TEXTS[dialect.name], option=orjson.OPT_PASSTHROUGH_DATETIME)
-    statement = _statement(model, dialect, columns, tuple(key), tuple(overwrite), also)
-    session.connection().execute(statement, {"rows": payload.decode()})
+    statement = _statement(model, dialect, columns, tuple(key), tuple(overwrite), also, only_where)
+    result = session.connection().execute(statement, {"rows": payload.decode()})
+    return [tuple(row) for row in result] if only_where else []
 
 
 @lru_cache(maxsize=64)
@@ -48,6 +51,7 @@ def _statement(
     key: tuple[str, ...],
     overwrite: tuple[str, ...],
     also: str,
+    only_where: str,
 ) -> TextClause:
     table = model.__table__
     assert isinstance(table, Table)  # noqa: S101 - what a declared model has
@@ -55,10 +59,11 @@ def _statement(
     names = ", ".join(quote(name) for name in columns)
     values = ", ".join(_value(table, dialect, number, name) for number, name in enumerate(columns))
     changes = [f"{quote(name)} = excluded.{quote(name)}" for name in overwrite] + ([also] if also else [])
+    guard = f" WHERE {only_where} RETURNING {', '.join(quote(name) for name in key)}" if only_where else ""
     # SQLite needs the WHERE to tell the conflict clause from a join's.
     return text(
         f"INSERT INTO {quote(table.name)} ({names}) SELECT {values} FROM {_ROWS[dialect.name]} WHERE true "  # noqa: S608 - names of our own tables
-        f"ON CONFLICT ({', '.join(quote(name) for name in key)}) DO UPDATE SET {', '.join(changes)}"
+        f"ON CONFLICT ({', '.join(quote(name) for name in key)}) DO UPDATE SET {', '.join(changes)}{guard}"
     )
 
 

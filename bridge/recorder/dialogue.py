@@ -32,6 +32,7 @@ from database.transfer_terms import (
     OperationKind,
     StatusClass,
 )
+from settings import PROBE_AE_TITLE
 
 Record = dict[str, Any]
 _MOST_OUTSTANDING = 1024  # operations without a response; PS3.7 D.3.3.3 lets peers agree on any number
@@ -140,6 +141,7 @@ class Dialogue:
         if request.implementation_class_uid:
             self._record["implementation_class_uid"] = request.implementation_class_uid
             self._record["implementation_version_name"] = request.implementation_version_name
+        self._is_probe = self._remote_title.upper() == PROBE_AE_TITLE
         self._readers: dict[EndedBy, PDUReader] = {
             side.name: PDUReader(_Ear(self, side)) for side in (self._remote, self._orthanc)
         }
@@ -231,14 +233,19 @@ class Dialogue:
 
     def _snapshot(self) -> Record:
         totals = self._totals
-        return self._record | {
-            "presentation_contexts": [context.as_json() for context in self._contexts.values()],
-            "received_byte_count": totals.received,
-            "sent_byte_count": totals.sent,
-            "operation_count": totals.operations,
-            "failure_count": totals.failures,
-            "warning_count": totals.warnings,
-        }
+        mark = {"is_probe": True} if self._is_probe else {}
+        return (
+            self._record
+            | mark
+            | {
+                "presentation_contexts": [context.as_json() for context in self._contexts.values()],
+                "received_byte_count": totals.received,
+                "sent_byte_count": totals.sent,
+                "operation_count": totals.operations,
+                "failure_count": totals.failures,
+                "warning_count": totals.warnings,
+            }
+        )
 
     # PDUs other than data
 
@@ -320,6 +327,7 @@ class Dialogue:
         side.operation = side.outstanding[message_id] = Operation(side, kind, record)
         side.is_response = False
         self._totals.operations += 1
+        self._is_probe = self._is_probe and kind is OperationKind.C_ECHO
         self._write(record)
 
     def _take_response(self, side: _Side, command: CommandSet, byte_count: int) -> None:

@@ -2,9 +2,9 @@
 
 from io import BytesIO
 from struct import Struct, error
+from typing import Any
 
 from pydicom.datadict import dictionary_has_tag, keyword_for_tag
-from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID
 
@@ -21,6 +21,11 @@ _CANCELLED = 0xFE00
 _WARNINGS = {0x0001, 0x0107, 0x0116}
 _MOST_KEYS = 100
 _MOST_UIDS = 1000
+_QUERY_RETRIEVE_LEVEL, _FAILED_SOP_INSTANCE_UID_LIST = 0x00080052, 0x00080058
+_NOT_ASKED_FOR = {_QUERY_RETRIEVE_LEVEL, 0x00080005}
+
+Elements = dict[int, Any]
+"""pydicom's elements by tag, their values still bytes."""
 
 KINDS = {
     0x0001: OperationKind.C_STORE,
@@ -103,29 +108,35 @@ def status_class(status: int) -> StatusClass:
 def query_of(data_set: bytes, transfer_syntax: str) -> tuple[str, list[str]]:
     """``(level, keywords)`` of an identifier; a tag stands for one without keyword. Raises Unreadable."""
     identifier = _read(data_set, transfer_syntax)
-    level = identifier.get_item(0x00080052)
-    words = [
-        keyword_for_tag(tag) if dictionary_has_tag(tag) else f"({tag.group:04X},{tag.element:04X})"
-        for tag in identifier.keys()
-    ]  # noqa: SIM118 - values stay unread
-    keys = [word for word in words if word not in {"QueryRetrieveLevel", "SpecificCharacterSet"}]
-    value = level.value if level is not None else b""
-    return text_of(value) if isinstance(value, bytes) else "", keys[:_MOST_KEYS]
+    keys = [tag for tag in identifier if tag not in _NOT_ASKED_FOR]
+    return _text(identifier, _QUERY_RETRIEVE_LEVEL), [_word(tag) for tag in keys[:_MOST_KEYS]]
 
 
 def failed_uids_of(data_set: bytes, transfer_syntax: str) -> list[str]:
     """(0008,0058) of a C-MOVE's or C-GET's response. Raises Unreadable."""
-    element = _read(data_set, transfer_syntax).get_item(0x00080058)
-    if element is None or not isinstance(element.value, bytes):
-        return []
-    return [text_of(uid) for uid in element.value.split(b"\\")[:_MOST_UIDS]]
+    value = _value(_read(data_set, transfer_syntax), _FAILED_SOP_INSTANCE_UID_LIST)
+    return [text_of(uid) for uid in value.split(b"\\")[:_MOST_UIDS] if uid]
 
 
-def _read(data_set: bytes, transfer_syntax: str) -> Dataset:
+def _word(tag: int) -> str:
+    return keyword_for_tag(tag) if dictionary_has_tag(tag) else f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def _text(data_set: Elements, tag: int) -> str:
+    return text_of(_value(data_set, tag))
+
+
+def _value(data_set: Elements, tag: int) -> bytes:
+    value = getattr(data_set.get(tag), "value", b"")
+    return value if isinstance(value, bytes) else b""
+
+
+def _read(data_set: bytes, transfer_syntax: str) -> Elements:
     syntax = UID(transfer_syntax)
     try:
-        return read_dataset(
+        found = read_dataset(
             BytesIO(data_set), syntax.is_implicit_VR, syntax.is_little_endian, bytelength=len(data_set)
         )
+        return {int(tag): found.get_item(tag) for tag in found.keys()}  # noqa: SIM118 - values stay raw
     except Exception as problem:  # pydicom meets broken data sets with exceptions of every kind
         raise Unreadable("a data set that can't be read") from problem

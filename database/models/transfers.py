@@ -42,7 +42,7 @@ class Spool(Base):
     recorded_at: Mapped[datetime | None]
     """When the newest record in the database was written, the probes' included."""
     read_at: Mapped[datetime | None]
-    """When the bridge last looked, to about five seconds."""
+    """When the bridge last had read all of it, to about two seconds."""
     damaged_count: Mapped[int] = mapped_column(default=0)
     """Lines that can't be read."""
 
@@ -132,6 +132,12 @@ class Operation(Base):
             "started_at",
             sqlite_where=text("study_id IS NOT NULL"),
             postgresql_where=text("study_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_operation_stored",
+            "sop_instance_uid",
+            sqlite_where=text("storage IS NOT NULL"),
+            postgresql_where=text("storage IS NOT NULL"),
         ),
         Index(
             "ix_operation_awaited",

@@ -236,6 +236,13 @@ def upgrade() -> None:
             batch_op.f("ix_operation_status_class_started_at"), ["status_class", "started_at"], unique=False
         )
         batch_op.create_index(
+            "ix_operation_stored",
+            ["sop_instance_uid"],
+            unique=False,
+            sqlite_where=sa.text("storage IS NOT NULL"),
+            postgresql_where=sa.text("storage IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_operation_study",
             ["study_id", "started_at"],
             unique=False,
