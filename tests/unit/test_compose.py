@@ -18,7 +18,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from launch import folders, supervisor_configuration
+from bridge.__main__ import _RECORDER
+from launch import folders, orthanc, supervisor_configuration
 from settings import Settings
 
 PROJECT = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"] == "noctis"]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 FIELDS = {f"NOCTIS_{name.upper()}": field for name, field in Settings.model_fields.items()}
+COMMANDS = {"bridge": "bridge.commands", "launch": "launch.__main__"}
 INTERPOLATION = re.compile(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}")
 
 
@@ -125,17 +127,36 @@ def test_every_address_names_a_service(name: str) -> None:
     settings = settings_of(name)
     urls = [settings.database_url, settings.database_owner_url, settings.orthanc_url]
 
-    assert {urlsplit(url).hostname for url in urls if url} <= set(SERVICES)
+    hosts = {urlsplit(url).hostname for url in urls if url} | {settings.orthanc_dicom_host}
+    assert hosts <= set(SERVICES)
 
 
 def test_every_published_port_is_the_one_listened_on() -> None:
     defaults = Settings.model_construct()
 
-    assert list(published_ports(SERVICES["orthanc"])) == [
-        (defaults.dicom_port, defaults.orthanc_dicom_listener)
-    ]
+    assert list(published_ports(SERVICES["recorder"])) == [(defaults.dicom_port, defaults.dicom_port)]
     assert list(published_ports(SERVICES["webapp"])) == [(defaults.http_port, defaults.http_port)]
     assert urlsplit(settings_of("bridge").orthanc_url).port == defaults.orthanc_http_port
+
+
+def test_orthanc_is_reached_through_the_recorder_alone() -> None:
+    assert not list(published_ports(SERVICES["orthanc"]))
+    written = orthanc.configuration(
+        settings_of("orthanc-config").model_copy(update={"orthanc_password": "x"}),
+        storage=Path("/storage"),
+        plugins=[],
+        is_in_container=True,
+    )
+    assert settings_of("recorder").orthanc_dicom_address == ("orthanc", written["DicomPort"])
+
+
+def test_the_bridge_reads_the_spool_that_the_recorder_writes() -> None:
+    spools = {settings_of(name).spool_dir for name in ("recorder", "bridge")}
+    mounted = [dict(volumes(SERVICES[name])) for name in ("recorder", "bridge")]
+
+    assert len(spools) == 1
+    assert mounted[0] == mounted[1]
+    assert Path(mounted[0]["noctis"]) in spools.pop().parents
 
 
 def test_what_containers_write_and_read_is_the_same_file() -> None:
@@ -166,7 +187,9 @@ def test_the_dockerfile_s_own_command_exists() -> None:
 
 
 def assert_click_accepts(package: str, arguments: list[str]) -> None:
-    group = importlib.import_module(f"{package}.__main__").main
+    if (package, arguments) == ("bridge", _RECORDER):
+        return
+    group = importlib.import_module(COMMANDS[package]).main
     assert isinstance(group, click.Group)
     command = group.commands[arguments[0]]
     command.make_context(arguments[0], list(arguments[1:]))  # raises on an unknown option
@@ -179,10 +202,11 @@ def assert_gunicorn_finds(command: list[str]) -> None:
     assert callable(getattr(importlib.import_module(module), factory))
 
 
-def test_both_ways_to_run_start_the_webapp_alike() -> None:
-    settings = Settings.model_construct(orthanc_url="http://elsewhere")
+def test_both_ways_to_run_start_the_same_programs() -> None:
+    settings = Settings(orthanc_url="http://elsewhere")
     programs = supervisor_configuration.programs(settings, folders.DataFolder.of(settings))
     here = {program.name: shlex.join(program.command) for program in programs}
 
     assert here["webapp"].endswith(shlex.join(SERVICES["webapp"]["command"]))
-    assert here["bridge"].endswith(shlex.join(SERVICES["bridge"]["command"][1:]))
+    for name in ("bridge", "recorder"):
+        assert here[name].endswith(shlex.join(SERVICES[name]["command"][1:]))
