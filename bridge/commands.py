@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import click
@@ -23,6 +24,8 @@ from bridge.loop import Worker, run
 from bridge.orthanc_client import OrthancClient
 from bridge.registrations import Registrar
 from bridge.status import read_status
+from bridge.transfers.collector import collector_of
+from bridge.transfers.transfer_log import TransferLog
 from database.migrate import NotMigratedError, check_schema
 from database.session import Database, make_engine
 from settings import Settings, SettingsError, load_settings
@@ -40,6 +43,7 @@ class Bridge:
         self.database = Database(make_engine(settings.sqlalchemy_url, is_durable=False))
         self.client = self._client(_SECONDS_FOR_WORK)
         self._encryption_key = settings.secret("encryption_key")
+        self._collect = collector_of(settings.transfer_collector)
 
     def client_for_people(self) -> OrthancClient:
         """For those who wait: what takes longer is said to be silent."""
@@ -56,6 +60,9 @@ class Bridge:
         decisions = Decisions(self.database, registrar)
         interval = timedelta(seconds=self.settings.sweep_interval)
         return Worker(self.database, self.client, interval, decisions)
+
+    def transfer_log(self) -> TransferLog:
+        return TransferLog(self.database, self.client_for_people(), self.settings, self._collect)
 
 
 @click.group()
@@ -82,9 +89,15 @@ def run_(bridge: Bridge) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     worker = _worker_when_reachable(bridge, stop)
-    if worker is not None:
-        run(worker, stop)
-        worker.close()
+    if worker is None:
+        return
+    log = bridge.transfer_log()
+    beside = threading.Thread(target=run, args=(log, stop, "the transfer log"), name="transfers")
+    beside.start()
+    run(worker, stop)
+    beside.join()
+    log.close()
+    worker.close()
 
 
 @main.command()
@@ -97,7 +110,10 @@ def once(bridge: Bridge) -> None:
             if load_feed(bridge.database).high >= bridge.client.last_change_seq():
                 return "another bridge works, and is up to date"
             time.sleep(_OTHER_BRIDGE_SECONDS)
-        return f"{worker.drain()} changes processed"
+        count = worker.drain()
+        with closing(bridge.transfer_log()) as log:
+            log.drain()
+        return f"{count} changes processed"
 
     _report(lambda: _with_worker(bridge, work))
 

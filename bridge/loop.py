@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy.exc import OperationalError
 
@@ -157,7 +158,14 @@ class Worker:
         )
 
 
-def run(worker: Worker, stop: threading.Event) -> None:
+class Ticks(Protocol):
+    """What can be run: ``tick`` does a piece of work and answers how long to wait then."""
+
+    def tick(self) -> float: ...
+    def reset(self) -> None: ...
+
+
+def run(worker: Ticks, stop: threading.Event, name: str = "the change feed") -> None:
     """Tick until ``stop`` is set. The only broad answer to failures: wait and go on, up to 30 s apart."""
     trouble = ""
     wait = _IDLE_SECONDS
@@ -165,19 +173,19 @@ def run(worker: Worker, stop: threading.Event) -> None:
         try:
             pause = worker.tick()
         except CursorMoved:
-            logger.warning("another bridge has moved the cursor: starting again from the database")
+            logger.warning("another bridge has moved %s: starting again from the database", name)
             worker.reset()
             pause = _STANDBY_SECONDS
         except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may go well
             worker.reset()
             if trouble != _describe(error):
                 trouble = _describe(error)
-                logger.warning("waiting: %s", trouble)
+                logger.warning("%s waits: %s", name, trouble)
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
             pause = wait
         else:
             if trouble:
-                logger.warning("working again")
+                logger.warning("%s goes on", name)
             trouble, wait = "", _IDLE_SECONDS
         stop.wait(pause)
 

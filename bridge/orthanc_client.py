@@ -161,6 +161,16 @@ class OrthancClient(OrthancRequests):
         # pyorthanc's own methods accept no more fields than the Orthanc that it was generated from
         self._call(lambda: self._api.put(f"{self._url}/{path}", json=entry))
 
+    # What Orthanc does for us or others at length
+
+    def job_ids(self) -> list[str]:
+        """Those that Orthanc remembers (``JobsHistorySize``), running ones included."""
+        return cast("list[str]", self._json(self._api.get_jobs))
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """``Type``, ``State``, ``CreationTime``, ``CompletionTime``, ``ErrorDetails``, ``Content``, …"""
+        return cast("dict[str, Any]", self._json(self._api.get_jobs_id, job_id))
+
     # Pictures and documents, for people
 
     def rendered(self, orthanc_id: str, frame: int, options: dict[str, str]) -> Picture:

@@ -39,7 +39,7 @@ def note_senders(session: Session, instance_rows: Iterable[Row], now: datetime) 
         StudySender,
         list(senders.values()),
         key=("study_id", "ae_title_key"),
-        overwrite=("ae_title", "remote_ip"),
+        overwrite=("ae_title",),  # the address is known better from the wire (transfers.accounting)
         also=f"{_EARLIER}, {_LATER}",
     )
     link_by_sender(session, {study_id for study_id, _ in senders}, now)

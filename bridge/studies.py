@@ -93,7 +93,7 @@ class StudyWriter:
         for row in rows:
             row["feed_id"] = self._feed_id
             row["series_id"] = series_ids[kept[row["orthanc_id"]]]
-        self._upsert(Instance, rows, keep={"feed_id"})
+        self._upsert(Instance, rows, keep={"feed_id", "remote_ip"})  # the recorder knows the address better
         note_senders(self._session, rows, self._now)
 
     def _rows(

@@ -268,17 +268,17 @@ def _items(body: bytes, at: int) -> list[tuple[int, bytes]]:
     return items
 
 
-_VISIBLE = {code: 0x2400 + code for code in range(32)} | {127: 0x2421}
+VISIBLE = {code: 0x2400 + code for code in range(32)} | {127: 0x2421}
 
 
 def text_of(value: bytes) -> str:
     """A UID or name without its padding; what no text may hold becomes a picture of it (NUL is ␀)."""
-    return value.strip(b"\0 ").decode("ascii", "replace")[:64].translate(_VISIBLE)
+    return value.strip(b"\0 ").decode("ascii", "replace")[:64].translate(VISIBLE)
 
 
 def title_of(value: bytes) -> str:
     """An AE title (PS3.5 6.2: blanks around it say nothing); the same pictures for what it may not hold."""
-    return value.strip(b" ").rstrip(b"\0").decode("ascii", "replace").translate(_VISIBLE)
+    return value.strip(b" ").rstrip(b"\0").decode("ascii", "replace").translate(VISIBLE)
 
 
 def rejection(result: int, source: int, reason: int) -> bytes:

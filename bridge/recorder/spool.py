@@ -57,7 +57,12 @@ class Spool:
         self._guard = threading.Lock()
         self._stop = threading.Event()
         self._syncer = threading.Thread(target=self._sync_again_and_again, name="sync", daemon=True)
-        self._name = _name(folder)
+        self._heading = {
+            "record": "boot",
+            "boot": self.boot,
+            "spool": _name(folder),
+            "host": socket.gethostname(),
+        }
         self._syncer.start()
 
     def write(self, record: Record) -> None:
@@ -107,14 +112,13 @@ class Spool:
         self._put(record)
 
     def _put(self, record: Record) -> None:
-        line = _encode(record).encode("ascii") + b"\n"
+        line = _line(record)
         if self._is_torn:
             line = b"\n" + line  # ends the half line: the reader passes over it
-        written = os.write(self._file, line)
-        if written != len(line):
+        if not _has_written(self._file, line):
             self._cut_back()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._size += written
+        self._size += len(line)
         self._is_torn = False
         self._is_dirty = True
 
@@ -128,14 +132,22 @@ class Spool:
         """Begin a new segment. Raises OSError; the old one is then kept."""
         path = self._folder / f"{self.boot:019d}-{self._index + 1:06d}.jsonl"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        heading = _line(self._heading | {"written_at": now()})
+        try:
+            has_begun = _has_written(descriptor, heading)
+        except OSError:
+            has_begun = False
+        if not has_begun:
+            os.close(descriptor)
+            path.unlink()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with self._guard:
             old, self._file = self._file, descriptor
             if old >= 0:
                 self._retired.append(old)
         self._index += 1
-        self._size, self._is_torn, self._opened_at = 0, False, time.monotonic()
-        heading = {"record": "boot", "boot": self.boot, "spool": self._name, "host": socket.gethostname()}
-        self._put(heading | {"written_at": now()})
+        self._size, self._is_torn, self._opened_at = len(heading), False, time.monotonic()
+        self._is_dirty = True
 
     def _begin_gap(self, error: OSError, record_count: int = 1) -> None:
         self.failure = _words(error)
@@ -165,6 +177,15 @@ class Spool:
         while not self._stop.wait(_SYNC_SECONDS):
             if self._is_dirty or self._retired:
                 self.sync()
+
+
+def _line(record: Record) -> bytes:
+    return _encode(record).encode("ascii") + b"\n"
+
+
+def _has_written(descriptor: int, line: bytes) -> bool:
+    """False when only a part of it fits. Raises OSError."""
+    return os.write(descriptor, line) == len(line)
 
 
 def _words(error: OSError) -> str:

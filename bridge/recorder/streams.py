@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bridge.recorder.pdu import VISIBLE
+
 TCP_QUICKACK = 12  # Linux; not in every Python's socket module
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
@@ -116,4 +118,4 @@ def subject_of(connection: ssl.SSLSocket) -> str:
     """Of the client's certificate, as RFC 4514 writes it; empty without one."""
     subject: Any = (connection.getpeercert() or {}).get("subject", ())
     parts = [f"{name}={value}" for part in subject for name, value in part]
-    return ",".join(reversed(parts))
+    return ",".join(reversed(parts)).translate(VISIBLE)

@@ -1,0 +1,264 @@
+"""Records into the database: rows and position in one transaction; reading again changes nothing.
+
+What has ended never changes any more, whatever is read again: sums count it once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
+
+from bridge.errors import CursorMoved
+from bridge.transfers.reading import Chunk, Position
+from bridge.transfers.rows import (
+    Row,
+    association_row,
+    hour_key,
+    moment,
+    operation_row,
+    sender_row,
+)
+from database.models import Association, Operation, Sender, Spool, SpoolGap, TransferHour
+from database.session import Database
+from database.transfer_terms import AssociationOutcome, StatusClass
+from database.upsert import upsert
+
+_KEY = ("started_at", "boot", "number")
+_NOT_A_RECORD = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+_INTERRUPTED = "the recorder ended before the response"
+_LOST = "its end could not be recorded"
+
+
+@dataclass(slots=True)
+class SpoolState:
+    """How far one spool is in the database: what its row says, moved by compare-and-set."""
+
+    id: int
+    position: Position
+    boot: int
+    recorded_at: datetime | None = None
+    damaged_count: int = 0
+
+
+def load_spool(database: Database, name: str) -> SpoolState:
+    """The spool's row as it stands, made if it is missing."""
+    with database.write() as session:
+        row = session.scalar(select(Spool).where(Spool.name == name))
+        if row is None:
+            row = Spool(name=name)
+            session.add(row)
+            session.flush()
+        return SpoolState(
+            row.id, Position(row.segment, row.byte_offset), row.boot, row.recorded_at, row.damaged_count
+        )
+
+
+@dataclass(slots=True)
+class _Part:
+    """Rows between two records that close what is open: the latest of each key."""
+
+    associations: dict[int, Row] = field(default_factory=dict)
+    operations: dict[int, Row] = field(default_factory=dict)
+
+
+class ChunkWriter:
+    """Writes one chunk inside the caller's transaction."""
+
+    def __init__(self, session: Session, spool: SpoolState) -> None:
+        self._session = session
+        self._spool = spool
+        self._part = _Part()
+        self._host: str | None = None
+        self.boot = spool.boot
+        self.recorded_at = spool.recorded_at
+        self.damaged_count = spool.damaged_count
+        self.ended: list[Row] = []
+        """Associations and operations that ended in this chunk, for a collector."""
+
+    def write(self, chunk: Chunk) -> None:
+        """Raises CursorMoved when somebody else has read on, and SQLAlchemy's errors."""
+        self.damaged_count += chunk.torn_count
+        for line in chunk.lines:
+            try:
+                self._take(orjson.loads(line))
+            except _NOT_A_RECORD:
+                self.damaged_count += bool(line)  # an empty one ends a line that was torn
+        self._flush()
+        self._move(chunk.position)
+
+    def _take(self, record: dict[str, Any]) -> None:
+        kind = record["record"]
+        if kind == "operation":
+            self._note_time(record.get("ended_at") or record["started_at"])
+            row = operation_row(record, self._spool.id, self.boot)
+            if row is not None:
+                self._part.operations[row["number"]] = row
+        elif kind == "association":
+            self._note_time(record.get("ended_at") or record["started_at"])
+            row = association_row(record, self._spool.id, self.boot)
+            if row is not None:
+                self._part.associations[row["number"]] = row
+        elif kind == "boot":
+            self._take_boot(record)
+        elif kind == "gap":
+            self._take_gap(record)
+
+    def _note_time(self, microseconds: int) -> None:
+        at = moment(microseconds)
+        if self.recorded_at is None or at > self.recorded_at:
+            self.recorded_at = at
+
+    def _take_boot(self, record: dict[str, Any]) -> None:
+        boot = int(record["boot"])
+        self._note_time(record["written_at"])
+        self._host = str(record["host"])
+        if boot == self.boot:
+            return
+        self._flush()
+        self.boot = boot
+        self._interrupt(_INTERRUPTED, Association.boot != boot, Operation.boot != boot)
+
+    def _take_gap(self, record: dict[str, Any]) -> None:
+        self._flush()
+        row = {
+            "spool_id": self._spool.id,
+            "began_at": moment(record["began_at"]),
+            "ended_at": moment(record["ended_at"]),
+            "record_count": int(record["record_count"]),
+            "reason": str(record["reason"]),
+        }
+        upsert(self._session, SpoolGap, [row], key=("spool_id", "began_at"), overwrite=("ended_at",))
+        still_open = [int(number) for number in record["open_numbers"]]
+        self._interrupt(_LOST, Association.number.not_in(still_open), Operation.number.not_in(still_open))
+
+    def _interrupt(self, reason: str, associations: Any, operations: Any) -> None:
+        """What is open now and fits never got an end that was written down."""
+        self._session.execute(
+            update(Association)
+            .where(Association.spool_id == self._spool.id)
+            .where(Association.outcome == AssociationOutcome.OPEN, associations)
+            .values(outcome=AssociationOutcome.INTERRUPTED)
+            .execution_options(synchronize_session=False)
+        )
+        self._session.execute(
+            update(Operation)
+            .where(Operation.status_class == StatusClass.OPEN, Operation.spool_id == self._spool.id)
+            .where(operations)
+            .values(status_class=StatusClass.INTERRUPTED, reason=reason)
+            .execution_options(synchronize_session=False)
+        )
+
+    def _flush(self) -> None:
+        part, self._part = self._part, _Part()
+        self.ended += write_associations(self._session, list(part.associations.values()))
+        self.ended += write_operations(self._session, list(part.operations.values()))
+
+    def _move(self, position: Position) -> None:
+        before = self._spool.position
+        values = {
+            "segment": position.segment,
+            "byte_offset": position.byte_offset,
+            "boot": self.boot,
+            "recorded_at": self.recorded_at,
+            "damaged_count": self.damaged_count,
+        }
+        result = self._session.execute(
+            update(Spool)
+            .where(Spool.id == self._spool.id)
+            .where(Spool.segment == before.segment, Spool.byte_offset == before.byte_offset)
+            .values(**values if self._host is None else values | {"host": self._host})
+            .execution_options(synchronize_session=False)
+        )
+        assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE answers
+        if result.rowcount != 1:
+            raise CursorMoved
+
+
+def write_associations(session: Session, rows: list[Row]) -> list[Row]:
+    """Answers those that have ended with this."""
+    written = upsert(
+        session,
+        Association,
+        rows,
+        key=_KEY,
+        overwrite=[name for name in (rows[0] if rows else ()) if name not in _KEY],
+        only_where="association.outcome = 'open'",
+    )
+    numbers = {number for _, _, number in written}
+    ended = [row for row in rows if row["number"] in numbers and row["outcome"] != AssociationOutcome.OPEN]
+    _write_senders(session, rows)
+    return ended
+
+
+def _write_senders(session: Session, associations: Iterable[Row]) -> None:
+    latest: dict[str, Row] = {}
+    for row in associations:
+        if row["remote_ae_title_key"]:
+            known = latest.get(row["remote_ae_title_key"])
+            sender = sender_row(row)
+            if known is not None:
+                first = min(known["first_seen_at"], sender["first_seen_at"])
+                sender = known if known["last_seen_at"] > sender["last_seen_at"] else sender
+                sender["first_seen_at"] = first
+            latest[row["remote_ae_title_key"]] = sender
+    rows = list(latest.values())
+    untouched = {"ae_title_key", "first_seen_at"}
+    upsert(
+        session,
+        Sender,
+        rows,
+        key=("ae_title_key",),
+        overwrite=[name for name in (rows[0] if rows else ()) if name not in untouched],
+        only_where="excluded.last_seen_at >= sender.last_seen_at",
+    )
+
+
+def write_operations(session: Session, rows: list[Row]) -> list[Row]:
+    """Also into the hours' sums. Answers those that have ended with this."""
+    untouched = {*_KEY, "study_id"}
+    written = upsert(
+        session,
+        Operation,
+        rows,
+        key=_KEY,
+        overwrite=[name for name in (rows[0] if rows else ()) if name not in untouched],
+        only_where="operation.status_class = 'open'",
+    )
+    keys = {(boot, number) for _, boot, number in written}
+    ended = [row for row in rows if row["ended_at"] is not None and (row["boot"], row["number"]) in keys]
+    _add_to_hours(session, ended)
+    return ended
+
+
+def _add_to_hours(session: Session, operations: Iterable[Row]) -> None:
+    sums: dict[tuple[Any, ...], Row] = {}
+    counts: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
+    for row in operations:
+        keys = hour_key(row)
+        key = tuple(keys.values())
+        sums[key] = keys
+        counts[key][0] += 1
+        counts[key][1] += row["request_byte_count"] + row["response_byte_count"]
+    upsert(
+        session,
+        TransferHour,
+        [
+            keys | {"operation_count": counts[key][0], "byte_count": counts[key][1]}
+            for key, keys in sums.items()
+        ],
+        key=("hour_at", "remote_ae_title_key", "direction", "kind", "status_class", "duration_step"),
+        overwrite=(),
+        also="operation_count = transfer_hour.operation_count + excluded.operation_count, "
+        "byte_count = transfer_hour.byte_count + excluded.byte_count",
+    )
+
+
+def beat(database: Database, spool_id: int) -> None:
+    """Note that all of the spool has been read."""
+    with database.write() as session:
+        session.execute(update(Spool).where(Spool.id == spool_id).values(read_at=datetime.now(UTC)))
