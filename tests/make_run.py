@@ -27,19 +27,20 @@ _SECONDS_TO_STOP = 90.0
 _CTRL_C = b"\x03"
 
 
+def free_ports() -> dict[str, int]:
+    """One for each port of a whole Noctis, by the settings' names."""
+    names = ("http_port", "dicom_port", "orthanc_dicom_port", "orthanc_http_port")
+    return {name: free_port() for name in names}
+
+
 class Noctis:
     """A whole Noctis. As a context manager it starts with ``make run`` and leaves nothing behind."""
 
     def __init__(self, data_dir: Path, **settings: object) -> None:
         self.data_dir = data_dir
-        self.http_port, self.dicom_port, self.orthanc_http_port = free_port(), free_port(), free_port()
-        self.environment = clean_environment(
-            data_dir=data_dir,
-            http_port=self.http_port,
-            dicom_port=self.dicom_port,
-            orthanc_http_port=self.orthanc_http_port,
-            **settings,
-        )
+        ports = free_ports()
+        self.http_port, self.dicom_port = ports["http_port"], ports["dicom_port"]
+        self.environment = clean_environment(data_dir=data_dir, **ports, **settings)
         self.output = ""
         self.everything: list[psutil.Process] = []
         self._terminal = -1
@@ -121,7 +122,12 @@ class Noctis:
 
     def programs(self) -> dict[str, psutil.Process]:
         """The supervisor's children, by what they run."""
-        marks = {"orthanc": "Orthanc", "bridge": "bridge run", "webapp": "gunicorn"}
+        marks = {
+            "orthanc": "Orthanc",
+            "bridge": "bridge run",
+            "recorder": "bridge recorder",
+            "webapp": "gunicorn",
+        }
         found: dict[str, psutil.Process] = {}
         for child in self.supervisor.children():
             line = command_line(child)

@@ -12,7 +12,7 @@ import requests
 from bridge import scu
 from emulator.studies import make_study
 from settings import PROBE_AE_TITLE
-from tests.make_run import Noctis, command_line, is_gone, launch
+from tests.make_run import Noctis, command_line, free_ports, is_gone, launch
 from tests.orthanc_process import free_port
 from tests.waiting import wait_until
 
@@ -72,12 +72,26 @@ def test_the_doctor_comes_in_by_the_front_door_and_leaves_nothing_behind(tmp_pat
 
 def test_each_process_that_is_killed_comes_back_alone(tmp_path: Path) -> None:
     with Noctis(tmp_path / "var") as noctis:
-        for name in ("orthanc", "bridge", "webapp"):
+        for name in ("orthanc", "bridge", "recorder", "webapp"):
             before = noctis.programs()
             before[name].kill()
             after = programs_without(noctis, before[name])
 
             assert {other for other in after if after[other].pid != before[other].pid} == {name}
+
+
+def test_a_recorder_that_was_killed_lets_senders_in_again(tmp_path: Path) -> None:
+    with Noctis(tmp_path / "var") as noctis:
+        noctis.register("St. Anna", "DEMO_CT")
+        killed = noctis.programs()["recorder"]
+        killed.kill()
+
+        programs_without(noctis, killed)
+        wait_until(lambda: is_listened_on(noctis.dicom_port), "the DICOM port")
+
+        statuses = scu.store(make_study(), "127.0.0.1", noctis.dicom_port, "DEMO_CT", "NOCTIS")
+        assert set(statuses) == {0}
+        assert "Traceback" not in noctis.everything_written
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed_and_the_next_start_works(tmp_path: Path) -> None:
@@ -88,7 +102,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed_and_the_next_start_works(
         noctis.start()  # at once: it waits for what is still ending
 
         assert all(map(is_gone, first))
-        assert len(noctis.programs()) == 3
+        assert len(noctis.programs()) == 4
 
 
 def test_two_copies_run_side_by_side_and_sigterm_to_make_stops_one(tmp_path: Path) -> None:
@@ -96,7 +110,7 @@ def test_two_copies_run_side_by_side_and_sigterm_to_make_stops_one(tmp_path: Pat
         one.terminate_make()
         one.wait_until_nothing_is_left()
 
-        assert len(two.programs()) == 3
+        assert len(two.programs()) == 4
         assert requests.get(f"{two.web_address}/sign-in", timeout=60).status_code == 200
 
 
@@ -125,12 +139,12 @@ def test_another_copy_on_the_same_data_folder_is_refused(tmp_path: Path) -> None
         assert str(noctis.supervisor.pid) in done.stderr
 
 
-@pytest.mark.parametrize("setting", ["http_port", "dicom_port", "orthanc_http_port"])
+@pytest.mark.parametrize("setting", ["http_port", "dicom_port", "orthanc_dicom_port", "orthanc_http_port"])
 def test_a_port_in_use_is_named_with_the_variable_that_moves_it(tmp_path: Path, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-        done = launch(data_dir=tmp_path / "var", **(free_ports() | {setting: port}))
+        done = launch(data_dir=tmp_path / "var", **free_ports() | {setting: port})
 
     assert done.returncode == 1
     assert_is_one_sentence(done.stderr)
@@ -160,6 +174,17 @@ def test_a_database_that_does_not_answer_is_said_without_its_password(tmp_path: 
     assert "Traceback" not in done.stderr
 
 
+def test_a_certificate_that_is_missing_is_said_before_anything_starts(tmp_path: Path) -> None:
+    files = {"dicom_tls_certificate": tmp_path / "missing.crt", "dicom_tls_key": tmp_path / "missing.key"}
+
+    done = launch(data_dir=tmp_path / "var", dicom_tls_port=free_port(), **files, **free_ports())
+
+    assert done.returncode == 2
+    assert_is_one_sentence(done.stderr)
+    assert "NOCTIS_DICOM_TLS_CERTIFICATE" in done.stderr
+    assert not (tmp_path / "var").exists()
+
+
 def test_a_wrong_setting_is_said_before_anything_starts(tmp_path: Path) -> None:
     done = launch(data_dir=tmp_path / "var", http_port="eighty")
 
@@ -173,9 +198,9 @@ def programs_without(noctis: Noctis, killed: psutil.Process) -> dict[str, psutil
 
     def is_complete() -> bool:
         programs = noctis.programs()
-        return len(programs) == 3 and killed not in programs.values()
+        return len(programs) == 4 and killed not in programs.values()
 
-    wait_until(is_complete, "three programs again")
+    wait_until(is_complete, "four programs again")
     noctis.everything += list(noctis.programs().values())
     return noctis.programs()
 
@@ -186,8 +211,9 @@ def send_a_study(noctis: Noctis) -> None:
     assert set(statuses) == {0}
 
 
-def free_ports() -> dict[str, object]:
-    return {name: free_port() for name in ("http_port", "dicom_port", "orthanc_http_port")}
+def is_listened_on(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def is_open_to_others(path: Path) -> bool:
