@@ -7,16 +7,17 @@ doesn't take its chunk, nothing is read from the other.
 
 import socket
 import time
-from collections.abc import Callable
 from enum import Enum, auto
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from typing import Protocol
 
+from bridge.recorder import associate
 from bridge.recorder import door as doors
-from bridge.recorder import pdu
-from bridge.recorder.dialogue import Caller, Dialogue, Record
+from bridge.recorder.associate import AssociationRequest
+from bridge.recorder.dialogue import Dialogue
 from bridge.recorder.door import Door
-from bridge.recorder.pdu import ASSOCIATE_RQ, HEADER_LENGTH, AssociationRequest, Unreadable
+from bridge.recorder.pdu import Unreadable
+from bridge.recorder.records import Caller, Record
 from bridge.recorder.streams import Stream
 from database.transfer_terms import DoorReason, EndedBy
 
@@ -58,7 +59,6 @@ class Connection:
         "_deadline",
         "_dialogue",
         "_ended_first",
-        "_events",
         "_host",
         "_is_inside",
         "_orthanc",
@@ -76,10 +76,9 @@ class Connection:
         self._dialogue: Dialogue | None = None
         self._is_inside = False
         self._ended_first: EndedBy | None = None
-        self._events: dict[Stream, int] = {}
         self.state = State.REQUEST_AWAITED
         self._deadline = time.monotonic() + REQUEST_SECONDS
-        self._watch(stream, EVENT_READ, self._on_remote)
+        stream.watch(host.selector, EVENT_READ, self._on_remote)
 
     def open_numbers(self) -> list[int]:
         return self._dialogue.open_numbers() if self._dialogue is not None else []
@@ -110,8 +109,7 @@ class Connection:
             self._dialogue.connection_closed(self._ended_first or EndedBy.REMOTE)
         for stream in (self._remote, self._orthanc):
             if stream is not None:
-                self._unwatch(stream)
-                stream.close()
+                stream.close(self._host.selector)
         if self._is_inside:
             self._host.door.leave(self._caller.ip)
         self._host.forget(self)
@@ -122,7 +120,7 @@ class Connection:
         if self.state is State.CLOSED:
             return
         if events & EVENT_WRITE:
-            _flush(self._remote)
+            self._remote.flush()
         if events & EVENT_READ:
             self._read_remote()
         self._settle()
@@ -134,7 +132,7 @@ class Connection:
         if self.state is State.CONNECTING:
             self._connected(orthanc)
         elif events & EVENT_WRITE:
-            _flush(orthanc)
+            orthanc.flush()
         if events & EVENT_READ and self.state is State.FORWARDING:
             self._read_orthanc(orthanc)
         if self._remote.has_more() and self._may_read_remote():
@@ -144,7 +142,7 @@ class Connection:
     def _read_remote(self) -> None:
         buffer = self._host.buffer
         while True:
-            count = _receive(self._remote, buffer)
+            count = self._remote.receive(buffer)
             if count is None:
                 return
             if count == 0:
@@ -159,12 +157,12 @@ class Connection:
             self._request += chunk
             self._consider_request()
         elif self.state is State.FORWARDING and self._orthanc is not None and self._dialogue is not None:
-            _send(self._orthanc, chunk)
+            self._orthanc.send(chunk)
             self._dialogue.heard(EndedBy.REMOTE, chunk)
 
     def _read_orthanc(self, orthanc: Stream) -> None:
         buffer = self._host.buffer
-        count = _receive(orthanc, buffer)
+        count = orthanc.receive(buffer)
         if count is None:
             return
         if count == 0:
@@ -173,35 +171,28 @@ class Connection:
         chunk = buffer[:count]
         if self._dialogue is not None:
             self._dialogue.heard(EndedBy.ORTHANC, chunk)
-        _send(self._remote, chunk)
+        self._remote.send(chunk)
 
     # At the door
 
     def _consider_request(self) -> None:
         """The association request, as far as it came."""
-        received = self._request
-        if received[0] != ASSOCIATE_RQ:
-            self._refuse_unread(DoorReason.NOT_AN_ASSOCIATION_REQUEST)
-            return
-        if len(received) < HEADER_LENGTH:
-            return
-        length = int.from_bytes(received[2:HEADER_LENGTH])
-        if length > pdu.LONGEST_CONTROL_PDU:
-            self._refuse_unread(DoorReason.NOT_AN_ASSOCIATION_REQUEST)
-        elif len(received) >= HEADER_LENGTH + length:
-            self._judge(bytes(received[HEADER_LENGTH : HEADER_LENGTH + length]))
-
-    def _judge(self, body: bytes) -> None:
-        opaque_reason = ""
         try:
-            request = pdu.read_request(body)
-        except Unreadable as unreadable:
-            opaque_reason = str(unreadable)
-            try:
-                request = pdu.read_titles(body)
-            except Unreadable:
-                self._refuse_unread(DoorReason.NOT_AN_ASSOCIATION_REQUEST)
+            body = associate.request_in(self._request)
+            if body is None:
                 return
+            request = associate.read_titles(body)
+        except Unreadable:
+            self._refuse_unread(DoorReason.NOT_AN_ASSOCIATION_REQUEST)
+            return
+        try:
+            request = associate.read_request(body)
+            opaque_reason = ""
+        except Unreadable as reason:
+            opaque_reason = str(reason)
+        self._judge(request, opaque_reason)
+
+    def _judge(self, request: AssociationRequest, opaque_reason: str) -> None:
         self._dialogue = self._new_dialogue(request)
         reason = self._host.door.judge(request.calling_ae_title, request.called_ae_title, self._caller.ip)
         if self._host.is_ending:
@@ -223,7 +214,7 @@ class Connection:
         codes = codes or doors.CODES[reason]
         if self._dialogue is not None:
             self._dialogue.reject(*codes, reason)
-        self._say_farewell(pdu.rejection(*codes))
+        self._say_farewell(associate.rejection(*codes))
 
     def _refuse_unread(self, reason: DoorReason) -> None:
         """What came first was no association request, or not all of one. Who said nothing leaves no trace."""
@@ -232,16 +223,15 @@ class Connection:
             return
         dialogue = self._new_dialogue(AssociationRequest(b"", b""))
         dialogue.refuse_unread(reason, len(self._request))
-        self._say_farewell(pdu.abort(2, 0))
+        self._say_farewell(associate.abort(2, 0))
 
     def _say_farewell(self, words: bytes) -> None:
         self.state = State.FAREWELL
         self._deadline = time.monotonic() + REQUEST_SECONDS
         if self._orthanc is not None:
-            self._unwatch(self._orthanc)
-            self._orthanc.close()
+            self._orthanc.close(self._host.selector)
             self._orthanc = None
-        _send(self._remote, memoryview(words))
+        self._remote.send(memoryview(words))
 
     # Forwarding
 
@@ -253,7 +243,7 @@ class Connection:
         stream = Stream(socket.socket(family, socket.SOCK_STREAM))
         self._orthanc = stream
         stream.socket.connect_ex(address)  # what comes of it is asked for when the selector knows
-        self._watch(stream, EVENT_WRITE, self._on_orthanc)
+        stream.watch(self._host.selector, EVENT_WRITE, self._on_orthanc)
 
     def _connected(self, orthanc: Stream) -> None:
         if orthanc.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -264,7 +254,7 @@ class Connection:
         received, self._request = memoryview(bytes(self._request)), bytearray()
         if self._dialogue is not None:
             self._dialogue.begin()
-            _send(orthanc, received)
+            orthanc.send(received)
             self._dialogue.heard(EndedBy.REMOTE, received)
 
     def _ended(self, stream: Stream, by: EndedBy) -> None:
@@ -291,72 +281,19 @@ class Connection:
         """After whatever happened: pass ends on, and tell the selector what to wait for now."""
         remote, orthanc = self._remote, self._orthanc
         if self.state is State.FORWARDING and orthanc is not None:
-            _pass_end_on(remote, orthanc)
-            _pass_end_on(orthanc, remote)
-            if remote.has_ended and orthanc.has_ended and not remote.pending and not orthanc.pending:
+            if remote.has_ended and not orthanc.pending:
+                orthanc.shut()
+            if orthanc.has_ended and not remote.pending:
+                remote.shut()
+            if remote.has_ended and orthanc.has_ended and remote.is_shut and orthanc.is_shut:
                 self.close()
-        elif self.state is State.FAREWELL and not remote.pending and not remote.is_shut:
-            _shut(remote)
+        elif self.state is State.FAREWELL and not remote.pending:
+            remote.shut()
         if self.state is State.CLOSED:
             return
+        selector = self._host.selector
         reads = EVENT_READ if self._may_read_remote() else 0
-        self._watch(remote, reads | (EVENT_WRITE if remote.pending else 0), self._on_remote)
+        remote.watch(selector, reads | (EVENT_WRITE if remote.pending else 0), self._on_remote)
         if orthanc is not None and self.state is State.FORWARDING:
             reads = 0 if remote.pending or orthanc.has_ended else EVENT_READ
-            self._watch(orthanc, reads | (EVENT_WRITE if orthanc.pending else 0), self._on_orthanc)
-
-    def _watch(self, stream: Stream, events: int, callback: Callable[[int], None]) -> None:
-        before = self._events.get(stream, 0)
-        if events == before:
-            return
-        selector = self._host.selector
-        if not before:
-            selector.register(stream.socket, events, callback)
-        elif not events:
-            selector.unregister(stream.socket)
-        else:
-            selector.modify(stream.socket, events, callback)
-        self._events[stream] = events
-
-    def _unwatch(self, stream: Stream) -> None:
-        if self._events.pop(stream, 0):
-            self._host.selector.unregister(stream.socket)
-
-
-# A side that takes no more is left alone; what it said before is still read, up to its end.
-
-
-def _receive(stream: Stream, buffer: memoryview) -> int | None:
-    try:
-        return stream.receive(buffer)
-    except OSError:
-        stream.give_up_sending()
-        return 0
-
-
-def _send(stream: Stream, chunk: memoryview) -> None:
-    if stream.is_shut:
-        return
-    try:
-        stream.send(chunk)
-    except OSError:
-        stream.give_up_sending()
-
-
-def _flush(stream: Stream) -> None:
-    try:
-        stream.flush()
-    except OSError:
-        stream.give_up_sending()
-
-
-def _shut(stream: Stream) -> None:
-    try:
-        stream.shut()
-    except OSError:
-        stream.give_up_sending()
-
-
-def _pass_end_on(ended: Stream, other: Stream) -> None:
-    if ended.has_ended and not other.pending and not other.is_shut:
-        _shut(other)
+            orthanc.watch(selector, reads | (EVENT_WRITE if orthanc.pending else 0), self._on_orthanc)

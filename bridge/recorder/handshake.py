@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE
 
+from bridge.recorder.associate import AssociationRequest
 from bridge.recorder.connection import REQUEST_SECONDS, Host
-from bridge.recorder.dialogue import Caller, Dialogue
-from bridge.recorder.pdu import AssociationRequest
+from bridge.recorder.dialogue import Dialogue
+from bridge.recorder.records import Caller
 from bridge.recorder.streams import TLSStream, subject_of
 from database.transfer_terms import DoorReason
 
@@ -56,6 +57,5 @@ class Handshake:
         dialogue = Dialogue(
             self._caller, AssociationRequest(b"", b""), self._host.write, self._host.next_number
         )
-        dialogue.become_opaque(reason, is_open=False)
-        dialogue.refuse_unread(DoorReason.NOT_AN_ASSOCIATION_REQUEST, 0)
+        dialogue.refuse_unread(DoorReason.NOT_AN_ASSOCIATION_REQUEST, 0, reason)
         self._done(self, None, "")

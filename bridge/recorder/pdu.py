@@ -4,7 +4,6 @@ pynetdicom's own decoder wants whole PDUs and takes milliseconds for a large ass
 is the oracle of this one.
 """
 
-from dataclasses import dataclass, field
 from struct import Struct
 from typing import Protocol
 
@@ -15,20 +14,10 @@ LONGEST_CONTROL_PDU = 512 * 1024
 _LONGEST_COMMAND_SET = 64 * 1024
 LONGEST_KEPT_DATA_SET = 256 * 1024
 
-_PDU_HEADER = Struct(">BxI")
+PDU_HEADER = Struct(">BxI")
+"""Type and length."""
 _PDV_HEADER = Struct(">IBB")
-_ITEM_HEADER = Struct(">BxH")
 _IS_COMMAND, _IS_LAST = 0x01, 0x02
-
-_APPLICATION_CONTEXT, _CONTEXT_RQ, _CONTEXT_AC, _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX = (
-    0x10,
-    0x20,
-    0x21,
-    0x30,
-    0x40,
-)
-_USER_INFORMATION, _IMPLEMENTATION_CLASS_UID, _IMPLEMENTATION_VERSION_NAME = 0x50, 0x52, 0x55
-_FIXED_FIELDS = 68
 
 
 class Unreadable(Exception):  # noqa: N818 - named by what to do: read no further
@@ -98,7 +87,7 @@ class PDUReader:
         if end - at < wanted:
             self._header += bytes(chunk[at:end])
             return end
-        self._kind, self._pdu_left = _PDU_HEADER.unpack(self._header + bytes(chunk[at : at + wanted]))
+        self._kind, self._pdu_left = PDU_HEADER.unpack(self._header + bytes(chunk[at : at + wanted]))
         self._header = b""
         if not ASSOCIATE_RQ <= self._kind <= ABORT:
             raise Unreadable(f"a PDU of the unknown type {self._kind}")
@@ -174,100 +163,6 @@ class PDUReader:
         return until
 
 
-@dataclass(slots=True)
-class PresentationContext:
-    """As asked for, and as answered: ``result`` is that of PS3.8 9.3.3.2, None before the answer."""
-
-    id: int
-    abstract_syntax: str
-    transfer_syntaxes: list[str]
-    result: int | None = None
-    accepted_syntax: str = ""
-
-    def as_json(self) -> list[object]:
-        return [self.id, self.abstract_syntax, self.transfer_syntaxes, self.result, self.accepted_syntax]
-
-
-@dataclass(slots=True)
-class AssociationRequest:
-    """What an A-ASSOCIATE-RQ says. ``contexts`` by their ids."""
-
-    calling_ae_title: bytes
-    called_ae_title: bytes
-    """Both as sent, 16 bytes."""
-    contexts: dict[int, PresentationContext] = field(default_factory=dict)
-    implementation_class_uid: str = ""
-    implementation_version_name: str = ""
-
-
-def read_titles(body: bytes) -> AssociationRequest:
-    """The fixed fields alone (PS3.8 9.3.2). Raises Unreadable when there aren't even those."""
-    if len(body) < _FIXED_FIELDS:
-        raise Unreadable("an association request without AE titles")
-    return AssociationRequest(body[20:36], body[4:20])
-
-
-def read_request(body: bytes) -> AssociationRequest:
-    """An A-ASSOCIATE-RQ without its header (PS3.8 9.3.2). Raises Unreadable."""
-    request = read_titles(body)
-    for kind, item in _items(body, _FIXED_FIELDS):
-        if kind == _CONTEXT_RQ:
-            context = _asked_context(item)
-            request.contexts[context.id] = context
-        elif kind == _USER_INFORMATION:
-            _read_user_information(item, request)
-    return request
-
-
-def read_acceptance(body: bytes, contexts: dict[int, PresentationContext]) -> None:
-    """Enter an A-ASSOCIATE-AC's results into the contexts asked for (PS3.8 9.3.3). Raises Unreadable."""
-    for kind, item in _items(body, _FIXED_FIELDS):
-        if kind != _CONTEXT_AC:
-            continue
-        if len(item) < 4:
-            raise Unreadable("a presentation context without its result")
-        context = contexts.get(item[0])
-        if context is None:
-            raise Unreadable("an answer to a presentation context that wasn't asked for")
-        context.result = item[2]
-        syntaxes = [text_of(value) for kind, value in _items(item, 4) if kind == _TRANSFER_SYNTAX]
-        context.accepted_syntax = syntaxes[0] if syntaxes and context.result == 0 else ""
-
-
-def _asked_context(item: bytes) -> PresentationContext:
-    if len(item) < 4:
-        raise Unreadable("a presentation context without an id")
-    context = PresentationContext(item[0], "", [])
-    for kind, value in _items(item, 4):
-        if kind == _ABSTRACT_SYNTAX:
-            context.abstract_syntax = text_of(value)
-        elif kind == _TRANSFER_SYNTAX:
-            context.transfer_syntaxes.append(text_of(value))
-    return context
-
-
-def _read_user_information(item: bytes, request: AssociationRequest) -> None:
-    for kind, value in _items(item, 0):
-        if kind == _IMPLEMENTATION_CLASS_UID:
-            request.implementation_class_uid = text_of(value)
-        elif kind == _IMPLEMENTATION_VERSION_NAME:
-            request.implementation_version_name = text_of(value)
-
-
-def _items(body: bytes, at: int) -> list[tuple[int, bytes]]:
-    items = []
-    while at < len(body):
-        if at + _ITEM_HEADER.size > len(body):
-            raise Unreadable("an item cut off")
-        kind, length = _ITEM_HEADER.unpack_from(body, at)
-        at += _ITEM_HEADER.size
-        if at + length > len(body):
-            raise Unreadable("an item that is longer than its PDU")
-        items.append((kind, body[at : at + length]))
-        at += length
-    return items
-
-
 VISIBLE = {code: 0x2400 + code for code in range(32)} | {127: 0x2421}
 
 
@@ -279,13 +174,3 @@ def text_of(value: bytes) -> str:
 def title_of(value: bytes) -> str:
     """An AE title (PS3.5 6.2: blanks around it say nothing); the same pictures for what it may not hold."""
     return value.strip(b" ").rstrip(b"\0").decode("ascii", "replace").translate(VISIBLE)
-
-
-def rejection(result: int, source: int, reason: int) -> bytes:
-    """An A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
-    return bytes([ASSOCIATE_RJ, 0, 0, 0, 0, 4, 0, result, source, reason])
-
-
-def abort(source: int, reason: int) -> bytes:
-    """An A-ABORT (PS3.8 9.3.8)."""
-    return bytes([ABORT, 0, 0, 0, 0, 4, 0, 0, source, reason])

@@ -17,9 +17,9 @@ from pathlib import Path
 from selectors import EVENT_READ, BaseSelector, DefaultSelector
 
 from bridge.recorder.connection import Connection
-from bridge.recorder.dialogue import Caller, Record
 from bridge.recorder.door import Door
 from bridge.recorder.handshake import Handshake
+from bridge.recorder.records import Caller, Record
 from bridge.recorder.spool import Spool
 from bridge.recorder.streams import Stream, tls_context
 from database.transfer_terms import DoorReason

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bridge.recorder.dialogue import Record, now
+from bridge.recorder.records import Record, now
 
 _LARGEST_SEGMENT = 8 * 2**20
 _LONGEST_SEGMENT_SECONDS = 3600.0

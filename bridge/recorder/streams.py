@@ -2,20 +2,26 @@
 
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from selectors import BaseSelector
 from typing import Any
 
 from bridge.recorder.pdu import VISIBLE
 
 TCP_QUICKACK = 12  # Linux; not in every Python's socket module
+_NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
 class Stream:
-    """One side's connection. ``pending`` is what it hasn't taken yet: meanwhile nobody reads for it."""
+    """One side's connection. ``pending`` is what it hasn't taken yet: meanwhile nobody reads for it.
 
-    __slots__ = ("has_ended", "is_shut", "pending", "socket")
+    Nothing here raises. A side that takes no more is left alone; what it said before is still read.
+    """
+
+    __slots__ = ("_events", "has_ended", "is_shut", "pending", "socket")
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -26,17 +32,21 @@ class Stream:
             connection.setsockopt(socket.IPPROTO_TCP, option, value)
         self.socket = connection
         self.pending = memoryview(b"")
+        self._events = 0
         self.has_ended = False
         """It says no more."""
         self.is_shut = False
         """It was told that nothing more comes."""
 
     def receive(self, buffer: memoryview) -> int | None:
-        """Bytes read; 0 at its end, None when there is nothing now. Raises OSError."""
+        """Bytes read; 0 at its end or when it broke, None when there is nothing now."""
         try:
             count = self.socket.recv_into(buffer)
-        except (BlockingIOError, InterruptedError):
+        except _NOT_NOW:
             return None
+        except OSError:
+            self._give_up_sending()
+            return 0
         # The sender may wait for our ACK with its next PDU; the kernel forgets this wish again and again
         self.socket.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)
         return count
@@ -46,34 +56,58 @@ class Stream:
         return False
 
     def send(self, chunk: memoryview) -> None:
-        """Send what it takes; the rest is ``pending``, copied. Raises OSError."""
+        """Send what it takes; the rest is ``pending``, copied. Nothing, when it takes no more."""
+        if self.is_shut:
+            return
         count = self._send_some(chunk)
-        if count < len(chunk):
+        if count < len(chunk) and not self.is_shut:
             self.pending = memoryview(bytes(chunk[count:]))
 
     def flush(self) -> None:
-        """Send what is pending, as far as it is taken. Raises OSError."""
+        """Send what is pending, as far as it is taken."""
         count = self._send_some(self.pending)
         self.pending = self.pending[count:]
 
     def shut(self) -> None:
-        """Tell it that nothing more comes. Raises OSError."""
-        self.is_shut = True
-        self.socket.shutdown(socket.SHUT_WR)
+        """Tell it that nothing more comes, once."""
+        if not self.is_shut:
+            self.is_shut = True
+            with suppress(OSError):
+                self._shut()
 
-    def give_up_sending(self) -> None:
-        """It takes no more."""
-        self.is_shut = True
-        self.pending = memoryview(b"")
+    def watch(self, selector: BaseSelector, events: int, callback: Callable[[int], None]) -> None:
+        """Have ``callback`` called on these events from now on; 0 for none."""
+        before, self._events = self._events, events
+        if events == before:
+            return
+        if not before:
+            selector.register(self.socket, events, callback)
+        elif events:
+            selector.modify(self.socket, events, callback)
+        else:
+            selector.unregister(self.socket)
 
-    def close(self) -> None:
+    def close(self, selector: BaseSelector) -> None:
+        if self._events:
+            selector.unregister(self.socket)
+            self._events = 0
         self.socket.close()
+
+    def _shut(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
 
     def _send_some(self, chunk: memoryview) -> int:
         try:
             return self.socket.send(chunk)
-        except (BlockingIOError, InterruptedError):
+        except _NOT_NOW:
             return 0
+        except OSError:
+            self._give_up_sending()
+            return 0
+
+    def _give_up_sending(self) -> None:
+        self.is_shut = True
+        self.pending = memoryview(b"")
 
 
 class TLSStream(Stream):
@@ -82,25 +116,12 @@ class TLSStream(Stream):
     __slots__ = ()
     socket: ssl.SSLSocket
 
-    def receive(self, buffer: memoryview) -> int | None:
-        try:
-            return super().receive(buffer)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return None
-
     def has_more(self) -> bool:
         return self.socket.pending() > 0
 
-    def shut(self) -> None:
-        self.is_shut = True
-        with suppress(OSError, ValueError):  # it waits for the client's own farewell, we don't
-            self.socket.unwrap()
-
-    def _send_some(self, chunk: memoryview) -> int:
-        try:
-            return super()._send_some(chunk)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return 0
+    def _shut(self) -> None:
+        with suppress(ValueError):  # it was said before
+            self.socket.unwrap()  # would wait for the client's own farewell; we don't
 
 
 def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
