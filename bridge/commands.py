@@ -150,7 +150,7 @@ def status(bridge: Bridge, *, as_json: bool) -> None:
 
     def work() -> str:
         check_schema(bridge.database.engine)
-        found = read_status(bridge.database, bridge.client_for_people())
+        found = read_status(bridge.database, bridge.client_for_people(), bridge.settings)
         click.echo(json.dumps(found.as_dict()) if as_json else "\n".join(found.lines()))
         if found.lag_changes is None:
             raise OrthancUnavailable(found.orthanc)

@@ -11,9 +11,11 @@ from bridge.dicom_values import parse_orthanc_date
 from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.feed import load_feed
 from bridge.orthanc_client import OrthancClient
+from bridge.transfers.health import TransferHealth, read_transfer_health
 from database.models import Instance, Series, Study, SyncProblem
 from database.registrations import count_registrations
 from database.session import Database
+from settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Status:
     orthanc: str
     """Its version, or why it doesn't answer."""
     position: dict[str, int]
+    transfers: TransferHealth
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,10 +59,23 @@ class Status:
             f"Last sweep   {self.swept_at or 'never'}",
             f"Problems     {self.problems}",
             f"Registered   {', '.join(f'{count} {state}' for state, count in self.registrations.items())}",
+            *_transfer_lines(self.transfers),
         ]
 
 
-def read_status(database: Database, client: OrthancClient) -> Status:
+def _transfer_lines(transfers: TransferHealth) -> list[str]:
+    """Spools of an earlier time are read to their end without a recorder, too."""
+    recorder = "on" if transfers.has_recorder else "off: the transfer log holds what Orthanc knows"
+    lost = f"{transfers.lost_records} records lost, {transfers.damaged_lines} lines damaged"
+    unrecorded = f"{transfers.unrecorded_instances} instances in 24 h without a record"
+    return [
+        f"Recorder     {recorder}",
+        *(f"Spool        {spool.words()}" for spool in transfers.spools),
+        f"Transfers    {transfers.open_associations} associations open, {lost}, {unrecorded}",
+    ]
+
+
+def read_status(database: Database, client: OrthancClient, settings: Settings) -> Status:
     """An absent Orthanc is part of the answer; an absent database raises SQLAlchemy's errors."""
     feed = load_feed(database)
     orthanc = _ask(client, feed.high)
@@ -79,6 +95,7 @@ def read_status(database: Database, client: OrthancClient) -> Status:
             swept_at=feed.swept_at.isoformat(timespec="seconds") if feed.swept_at else None,
             orthanc=orthanc.words,
             position={"low": feed.low, "high": feed.high, "epoch": feed.epoch},
+            transfers=read_transfer_health(session, settings),
         )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from bridge.status import read_status
 from database.models import Study, SyncProblem
 from database.session import Database
+from settings import Settings
 from tests.bridges import held_by_database, working
 from tests.fake_archive import FakeArchive
 from tests.fake_orthanc import FakeOrthanc
@@ -122,10 +123,10 @@ def test_what_belongs_to_a_bad_study_or_series_is_counted_and_comes_when_it_is_m
         worker.drain()
         _store(archive, 2, instance_count=4)  # one more for a parent that isn't kept
         worker.drain()
-        before = read_status(database, client)
+        before = read_status(database, client, Settings())
         archive.spoil(bad, **{f"{level}InstanceUID": "1.2.2"})
         worker.sweep()
-        after = read_status(database, client)
+        after = read_status(database, client, Settings())
     assert (before.instances, before.problems, before.missing_instances) == (1, 1, 4)
     assert (after.instances, after.problems, after.missing_instances) == (5, 0, 0)
 
