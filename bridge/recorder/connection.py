@@ -5,6 +5,7 @@ that whatever a client has heard is recorded. Never more than one chunk a direct
 doesn't take its chunk, nothing is read from the other.
 """
 
+import errno
 import socket
 import time
 from enum import Enum, auto
@@ -240,9 +241,15 @@ class Connection:
         self._deadline = time.monotonic() + _CONNECT_SECONDS
         address = self._host.orthanc_address
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        stream = Stream(socket.socket(family, socket.SOCK_STREAM))
+        try:
+            stream = Stream(socket.socket(family, socket.SOCK_STREAM))
+        except OSError:  # no descriptor left
+            self._reject(DoorReason.ORTHANC_UNREACHABLE)
+            return
         self._orthanc = stream
-        stream.socket.connect_ex(address)  # what comes of it is asked for when the selector knows
+        if stream.socket.connect_ex(address) not in {0, errno.EINPROGRESS}:
+            self._reject(DoorReason.ORTHANC_UNREACHABLE)
+            return
         stream.watch(self._host.selector, EVENT_WRITE, self._on_orthanc)
 
     def _connected(self, orthanc: Stream) -> None:

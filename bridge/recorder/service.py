@@ -7,6 +7,7 @@ sent on and read through in one step, with nothing kept for those who are silent
 import ipaddress
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -95,7 +96,7 @@ class Recorder:
 
     def _turn(self) -> None:
         for key, events in self.selector.select(_TICK_SECONDS):
-            key.data(events)
+            _call(key.data, events)
         now = time.monotonic()
         if now >= self._tick_at:
             self._tick_at = now + _TICK_SECONDS
@@ -135,7 +136,10 @@ class Recorder:
                 logger.warning("more connections than can be heard: one from %s is closed", address[0])
                 connection.close()
                 continue
-            welcome(connection, address[:2])
+            try:
+                welcome(connection, address[:2])
+            except OSError:  # it was gone again at once
+                connection.close()
 
     def _welcome(self, connection: socket.socket, address: tuple[str, int]) -> None:
         self._connections.add(Connection(self, Stream(connection), Caller(*address)))
@@ -178,6 +182,7 @@ class StopSignal:
 
 def run(settings: Settings) -> None:
     """Record until SIGTERM. Raises OSError, ssl.SSLError and SpoolInUse before anything is recorded."""
+    _allow_descriptors()
     stop = StopSignal()
     spool = Spool(settings.spool_dir)
     try:
@@ -194,9 +199,26 @@ def run(settings: Settings) -> None:
         spool.close()
 
 
+def _call(callback: Callable[[int], None], events: int) -> None:
+    """A mistake of ours may cost one association, never the others."""
+    try:
+        callback(events)
+    except Exception:
+        logger.exception("an association is given up")
+        owner = getattr(callback, "__self__", None)
+        if isinstance(owner, Connection):
+            owner.close()
+
+
 def _tls_of(settings: Settings) -> ssl.SSLContext:
     client_ca = Path(settings.dicom_tls_client_ca) if settings.dicom_tls_client_ca else None
     return tls_context(Path(settings.dicom_tls_certificate), Path(settings.dicom_tls_key), client_ca)
+
+
+def _allow_descriptors() -> None:
+    """As many as the system lets us have: two an association."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _resolve(host: str, port: int) -> tuple[str, int]:

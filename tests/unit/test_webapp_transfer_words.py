@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.recorder import dialogue
+from bridge.recorder import records
 from database.models import Association, Operation, Sender
 from database.transfer_terms import (
     AssociationOutcome,
@@ -219,7 +219,7 @@ def test_without_a_response_the_reason_is_the_recorders() -> None:
 
 
 def test_an_abort_instead_of_a_response_leads_to_the_permission() -> None:
-    reason = dialogue._NO_RESPONSE[AssociationOutcome.ABORTED, EndedBy.ORTHANC]
+    reason = records.no_response(AssociationOutcome.ABORTED, EndedBy.ORTHANC)
     words = status_of(operation(OperationKind.C_FIND, reason=reason))
     assert words.advice.endswith("grant CT_EAST C-FIND under Facilities.")
 
