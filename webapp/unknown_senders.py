@@ -1,4 +1,4 @@
-"""Who sends but belongs to no facility, for administrators: one click adopts it, or an entry made by hand."""
+"""Who comes but belongs to no facility, for administrators: adopted with one click, or blocked."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -9,6 +9,7 @@ from webapp.facilities import Answer
 from webapp.registry import RegistryError
 from webapp.security import require_role
 from webapp.services import current_database, current_services
+from webapp.sessions import current_user
 
 blueprint = Blueprint("unknown_senders", __name__, url_prefix="/facilities")
 
@@ -32,6 +33,30 @@ def adopt() -> Answer:
     return _to_its_facility(entity, f"{entity.ae_title} is adopted. The studies that it has sent follow.")
 
 
+@blueprint.post("/unknown-senders/block")
+@require_role(Role.ADMINISTRATOR)
+def block() -> Answer:
+    ae_title = request.form.get("ae_title", "")
+    try:
+        blocked = registry.block_sender(current_database(), ae_title, current_user().id, _own_ae_title())
+    except RegistryError as error:
+        return _page(ae_title, str(error)), 400
+    flash(f"{blocked.ae_title} is blocked.")
+    return redirect(url_for("unknown_senders.show"), 303)
+
+
+@blueprint.post("/unknown-senders/unblock")
+@require_role(Role.ADMINISTRATOR)
+def unblock() -> AnyResponse:
+    ae_title = request.form.get("ae_title", "")
+    try:
+        registry.unblock_sender(current_database(), ae_title)
+        flash(f"{ae_title} is no longer blocked.")
+    except RegistryError as error:
+        flash(str(error), "error")
+    return redirect(url_for("unknown_senders.show"), 303)
+
+
 @blueprint.post("/foreign/<id:foreign_id>")
 @require_role(Role.ADMINISTRATOR)
 def adopt_foreign(foreign_id: int) -> AnyResponse:
@@ -52,14 +77,16 @@ def adopt_foreign(foreign_id: int) -> AnyResponse:
 
 def _page(refused: str = "", reason: str = "") -> str:
     with current_database().read() as session:
-        senders = sender_overview.list_unknown_senders(session, _own_ae_title())
+        senders, is_cut = sender_overview.list_unknown_senders(session, _own_ae_title())
+        blocked = sender_overview.list_blocked(session)
         facilities = facility_overview.list_active_facilities(session)
     return render_template(
         "facilities/unknown_senders.html",
         senders=senders,
+        blocked=blocked,
         facilities=facilities,
         is_strict=current_services().settings.unknown_senders == "strict",
-        is_cut=len(senders) == sender_overview.MOST_SENDERS,
+        is_cut=is_cut,
         refused=refused,
         reason=reason,
         typed=request.form,

@@ -3,15 +3,13 @@
 import io
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from database.migrate import upgrade
 from database.models import (
     ApplicationEntity,
     Facility,
@@ -24,23 +22,20 @@ from database.models import (
     RegistrationKind,
     RegistrationState,
     Role,
-    Study,
     StudyFacility,
     StudyLink,
     StudySender,
 )
 from database.session import Database
-from settings import PROBE_AE_TITLE, Settings
+from settings import Settings
 from tests.factories import (
     SeriesPlan,
     create_application_entity,
     create_facility,
-    create_member,
     create_study,
 )
-from tests.webapp.conftest import SignIn, make_settings, services_of, signed_in
+from tests.webapp.conftest import SignIn
 from tests.webapp.test_worklist import HOSTILE, counted_queries
-from webapp import create_app
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 JSON = {"Accept": "application/json"}
@@ -649,73 +644,6 @@ def test_a_peer_is_pushed_and_retired(admin: FlaskClient, site_database: Databas
     assert only(site_database, Peer).retired_at is None
 
 
-# Unknown senders
-
-
-@pytest.mark.usefixtures("database_url")
-def test_unknown_senders_are_counted_and_adopted(admin: FlaskClient, site_database: Database) -> None:
-    facility = create_facility(site_database, "East")
-    create_application_entity(site_database, facility.id, ae_title="KNOWN")
-    for title in ("KNOWN", "stranger", "STRANGER", "OTHER"):
-        send(site_database, title)
-    assert "2 unknown senders" in admin.get("/facilities").text
-    page = admin.get("/facilities/unknown-senders").text
-    row = next(part for part in page.split("<tr") if 'value="STRANGER"' in part)
-    assert '"Studies" class="number">2</td>' in row
-    assert '"Instances" class="number">6</td>' in row
-    assert "KNOWN" not in page
-    answer = admin.post("/facilities/unknown-senders", data={"ae_title": "STRANGER", "name": "North"})
-    assert answer.status_code == 303
-    page = admin.get(answer.location).text
-    assert "North" in page
-    assert "The studies that it has sent follow." in page
-    data = {"ae_title": "OTHER", "facility_id": str(facility.id)}
-    assert admin.post("/facilities/unknown-senders", data=data).location == f"/facilities/{facility.id}"
-    assert "Nothing came from unknown senders" in admin.get("/facilities/unknown-senders").text
-
-
-@pytest.mark.usefixtures("database_url")
-def test_we_ourselves_and_who_has_nothing_here_any_more_are_no_unknown_senders(
-    admin: FlaskClient, site_database: Database
-) -> None:
-    for title in ("noctis", PROBE_AE_TITLE, "GONE", "STAYS"):
-        send(site_database, title)
-    gone = send(site_database, "GONE")
-    with site_database.write() as session:
-        of_gone = select(StudySender.study_id).where(StudySender.ae_title_key == "GONE")
-        session.execute(update(Study).where(Study.id.in_(of_gone)).values(deleted_at=datetime.now(UTC)))
-        session.execute(update(StudySender).where(StudySender.study_id == gone).values(ae_title="STAYS"))
-        session.execute(update(StudySender).where(StudySender.study_id == gone).values(ae_title_key="STAYS"))
-    assert "1 unknown sender sent" in admin.get("/facilities").text
-    page = admin.get("/facilities/unknown-senders").text
-    assert page.count('name="ae_title" value=') == 1
-    assert '"Studies" class="number">1</td>' in page
-
-
-def test_a_sender_that_can_not_be_adopted_says_why(admin: FlaskClient, site_database: Database) -> None:
-    send(site_database, "BAD\\TITLE")
-    data = {"ae_title": "BAD\\TITLE", "name": "North"}
-    answer = admin.post("/facilities/unknown-senders", data=data)
-    assert answer.status_code == 400
-    assert "no backslash" in answer.text
-    assert 'value="North"' in answer.text
-
-
-def test_that_strangers_are_refused_is_explained(admin: FlaskClient) -> None:
-    assert "are refused by Orthanc" in admin.get("/facilities/unknown-senders").text
-
-
-def test_that_anybody_may_send_is_explained(tmp_path: Path) -> None:
-    settings = make_settings(tmp_path, unknown_senders="open")
-    upgrade(settings.sqlalchemy_url, settings.sqlalchemy_url)
-    app = create_app(settings)
-    client = signed_in(app, create_member(services_of(app).database, Role.ADMINISTRATOR))
-    page = client.get("/facilities/unknown-senders").text
-    services_of(app).close()
-    assert "Anybody may send" in page
-    assert "are refused by Orthanc" not in page
-
-
 # Files
 
 
@@ -823,7 +751,6 @@ def test_texts_from_outside_stay_texts(admin: FlaskClient, site_database: Databa
         site_database, facility.id, ae_title=f"X{text}", host=text, description=text
     )
     register(site_database, entity, state=RegistrationState.FAILED, reason=text)
-    send(site_database, f"U{text}")
     base = f"/facilities/{facility.id}"
     for path in (
         "/facilities",
@@ -831,7 +758,6 @@ def test_texts_from_outside_stay_texts(admin: FlaskClient, site_database: Databa
         f"{base}/edit",
         f"{base}/application-entities/{entity.id}/edit",
         f"{base}/application-entities/{entity.id}/connection-sheet",
-        "/facilities/unknown-senders",
     ):
         page = admin.get(path).text
         assert "<script>alert" not in page, path

@@ -5,6 +5,7 @@ takes what a person entered, checks it, and raises RegistryError in words for pe
 """
 
 from webapp.registry.adoptions import adopt_drift, adopt_foreign, adopt_sender, reading_granted_by
+from webapp.registry.blocking import block_sender, unblock_sender
 from webapp.registry.entities import add_entity, change_entity
 from webapp.registry.facilities import (
     change_facility,
@@ -32,6 +33,7 @@ __all__ = [
     "adopt_drift",
     "adopt_foreign",
     "adopt_sender",
+    "block_sender",
     "change_entity",
     "change_facility",
     "change_peer",
@@ -48,5 +50,6 @@ __all__ = [
     "retire_facility",
     "revision_of",
     "set_logo",
+    "unblock_sender",
     "unlink_study",
 ]

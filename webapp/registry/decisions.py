@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from database.models import ApplicationEntity, Base, Facility
+from database.models import ApplicationEntity, Base, BlockedSender, Facility
 from database.session import Database
 from settings import PROBE_AE_TITLE
 from webapp.registry import ae_titles
@@ -70,10 +70,14 @@ class Taken:
 def load_taken(session: Session, own_ae_title: str) -> Taken:
     entities = session.execute(select(ApplicationEntity.ae_title_key, ApplicationEntity.port)).all()
     return Taken(
-        titles={title for title, _ in entities} | _ours(own_ae_title),
+        titles={title for title, _ in entities} | our_titles(own_ae_title) | _blocked_titles(session),
         ports={port for _, port in entities},
         codes=set(session.scalars(select(Facility.code))),
     )
+
+
+def _blocked_titles(session: Session) -> set[str]:
+    return set(session.scalars(select(BlockedSender.ae_title_key)))
 
 
 def require_free_title(
@@ -81,8 +85,12 @@ def require_free_title(
 ) -> None:
     """Raises RegistryError, which says who has it. ``besides`` is the entity that may have it, or had it."""
     key = ae_titles.key_of(title)
-    if key in _ours(own_ae_title):
+    if key in our_titles(own_ae_title):
         raise RegistryError("ae_title", f"{title} is our own AE title: give the node another one.")
+    if session.get(BlockedSender, key) is not None:
+        raise RegistryError(
+            "ae_title", f"{title} is blocked: unblock it first, under Facilities, Unknown senders."
+        )
     query = (
         select(
             ApplicationEntity.id,
@@ -146,5 +154,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _ours(own_ae_title: str) -> set[str]:
+def our_titles(own_ae_title: str) -> set[str]:
+    """Keys of what nobody else may be called."""
     return {ae_titles.key_of(own_ae_title), PROBE_AE_TITLE}
