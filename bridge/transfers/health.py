@@ -62,7 +62,7 @@ class TransferHealth:
 
 def read_transfer_health(session: Session, settings: Settings) -> TransferHealth:
     gaps = select(SpoolGap.spool_id, func.sum(SpoolGap.record_count)).group_by(SpoolGap.spool_id)
-    lost = dict(session.execute(gaps).tuples().all())
+    lost = {spool_id: int(count) for spool_id, count in session.execute(gaps)}
     here = name_of(settings.spool_dir)
     spools = session.scalars(select(Spool).order_by(Spool.host, Spool.id))
     return TransferHealth(
@@ -103,7 +103,7 @@ def _health_of(spool: Spool, folder: Path | None, lost_records: int) -> SpoolHea
         unread_bytes=byte_count,
         unread_seconds=age,
         damaged_lines=spool.damaged_count,
-        lost_records=int(lost_records),
+        lost_records=lost_records,
     )
 
 
