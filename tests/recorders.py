@@ -29,7 +29,7 @@ class RecorderProcess:
     removed at the block's end. ``settings`` are further ones by their names: ``max_associations=5``.
     """
 
-    def __init__(self, orthanc_dicom_port: int, data_dir: Path | None = None, **settings: object) -> None:
+    def __init__(self, orthanc_dicom_port: int, data_dir: Path | None = None, /, **settings: object) -> None:
         self._is_own_folder = data_dir is None
         self.data_dir = data_dir or Path(tempfile.mkdtemp(prefix="recorder-"))
         self.orthanc_dicom_port = orthanc_dicom_port
