@@ -1,6 +1,7 @@
 """What is said to begin an association, and to refuse one (PS3.8 9.3.2 to 9.3.4). Pure: no sockets."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 
 from bridge.recorder.pdu import (
@@ -18,6 +19,7 @@ _ITEM_HEADER = Struct(">BxH")
 _CONTEXT_RQ, _CONTEXT_AC, _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX = 0x20, 0x21, 0x30, 0x40
 _USER_INFORMATION, _IMPLEMENTATION_CLASS_UID, _IMPLEMENTATION_VERSION_NAME = 0x50, 0x52, 0x55
 _FIXED_FIELDS = 68
+_LONGEST_UID = 64  # PS3.5 9.1
 
 
 @dataclass(slots=True)
@@ -92,7 +94,7 @@ def read_acceptance(body: bytes, contexts: dict[int, PresentationContext]) -> No
         if context is None:
             raise Unreadable("an answer to a presentation context that wasn't asked for")
         context.result = item[2]
-        syntaxes = [text_of(value) for kind, value in _items(item, 4) if kind == _TRANSFER_SYNTAX]
+        syntaxes = [_uid_of(value) for kind, value in _items(item, 4) if kind == _TRANSFER_SYNTAX]
         context.accepted_syntax = syntaxes[0] if syntaxes and context.result == 0 else ""
 
 
@@ -102,9 +104,9 @@ def _asked_context(item: bytes) -> PresentationContext:
     context = PresentationContext(item[0], "", [])
     for kind, value in _items(item, 4):
         if kind == _ABSTRACT_SYNTAX:
-            context.abstract_syntax = text_of(value)
+            context.abstract_syntax = _uid_of(value)
         elif kind == _TRANSFER_SYNTAX:
-            context.transfer_syntaxes.append(text_of(value))
+            context.transfer_syntaxes.append(_uid_of(value))
     return context
 
 
@@ -114,6 +116,16 @@ def _read_user_information(item: bytes, request: AssociationRequest) -> None:
             request.implementation_class_uid = text_of(value)
         elif kind == _IMPLEMENTATION_VERSION_NAME:
             request.implementation_version_name = text_of(value)
+
+
+def _uid_of(value: bytes) -> str:
+    """One text for all associations: they propose the same UIDs, which would be most of their memory."""
+    return _shared_uid(value) if len(value) <= _LONGEST_UID else text_of(value)
+
+
+@lru_cache(maxsize=1024)
+def _shared_uid(value: bytes) -> str:
+    return text_of(value)
 
 
 def _items(body: bytes, at: int) -> list[tuple[int, bytes]]:
