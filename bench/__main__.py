@@ -7,9 +7,17 @@ Nothing here judges a figure: the exit code is 0 when everything was measured.
 import argparse
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from bench import bridge_memory, freshness, ingest_overhead, sync_catch_up
+from bench import (
+    bridge_memory,
+    freshness,
+    ingest_overhead,
+    recorder_connections,
+    recorder_throughput,
+    sync_catch_up,
+)
 from bench.measuring import say
 
 Benchmark = Callable[[], Iterator[dict[str, Any]]]
@@ -19,6 +27,10 @@ _BENCHMARKS: dict[str, Benchmark] = {
     "freshness": freshness.measure,
     "ingest_overhead": ingest_overhead.measure,
     "bridge_memory": bridge_memory.measure,
+    "recorder_large": partial(recorder_throughput.measure, recorder_throughput.LARGE_INSTANCES),
+    "recorder_small": partial(recorder_throughput.measure, recorder_throughput.SMALL_INSTANCES),
+    "recorder_default_sender": partial(recorder_throughput.measure, recorder_throughput.DEFAULT_SENDER),
+    "recorder_connections": recorder_connections.measure,
 }
 
 

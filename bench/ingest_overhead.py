@@ -10,7 +10,6 @@ differences of a fifth, which have nothing to do with the bridge.
 """
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,17 +20,17 @@ from typing import Any
 from sqlalchemy import func, select
 
 from bench.measuring import median_ratio, rate, say
+from bench.sending import LARGE, SMALL, empty, make_file, send
 from bench.servers import KINDS, Databases, bridge, client_of, databases, orthanc
 from database.models import Feed, Instance
 from database.session import Database, make_engine
-from emulator.studies import make_study, part10_bytes
-from tests.orthanc_process import AE_TITLE, OrthancProcess
+from tests.orthanc_process import OrthancProcess
 from tests.waiting import wait_until
 
 _PAIR_COUNT = 8
 _WARM_UP_COUNT = 40
 """Instances before each run that nobody times: they pay for what was just started or deleted."""
-_SIZES = {"large": (512 * 1024, 400), "small": (3 * 1024 - 900, 1000)}
+_SIZES = {"large": (LARGE, 400), "small": (SMALL, 1000)}
 """Bytes of pixels, and instances a run."""
 
 
@@ -40,9 +39,7 @@ def measure() -> Iterator[dict[str, Any]]:
         for kind in KINDS:
             figures: dict[str, Any] = {"database": kind}
             for size, (byte_count, instance_count) in _SIZES.items():
-                file = Path(folder) / f"{size}.dcm"
-                (dataset,) = make_study(instance_count=1, pixel_byte_count=byte_count)
-                file.write_bytes(part10_bytes(dataset))
+                file = make_file(Path(folder), byte_count)
                 with orthanc() as source:
                     bare, bridged = _pairs(source, fresh, kind, file, instance_count)
                 suffix = "" if size == "large" else "_small"
@@ -59,28 +56,15 @@ def _pairs(
     bridged: list[float] = []
     for number in range(1, _PAIR_COUNT + 1):
         for is_bridged in (False, True) if number % 2 else (True, False):
-            _empty(source)
+            empty(source)
             with _caught_up_bridge(source, fresh.fresh(kind)) if is_bridged else nullcontext():
                 os.sync()
-                _send(source, file, _WARM_UP_COUNT)
-                found = rate(lambda: _send(source, file, instance_count))
+                send(source.dicom_port, file, _WARM_UP_COUNT)
+                found = rate(lambda: send(source.dicom_port, file, instance_count))
             (bridged if is_bridged else bare).append(found)
         pair = f"{bridged[-1]:.0f} instances/s, bare {bare[-1]:.0f}"
-        say(f"{kind}, {file.stem}, pair {number} of {_PAIR_COUNT}: {pair}")
+        say(f"{kind}, {file.stem} bytes, pair {number} of {_PAIR_COUNT}: {pair}")
     return bare, bridged
-
-
-def _send(source: OrthancProcess, file: Path, count: int) -> int:
-    subprocess.run(
-        [
-            "storescu", "--aetitle", "BENCH", "--call", AE_TITLE, "--max-send-pdu", "65536",
-            "--invent-instance", "--repeat", str(count), "127.0.0.1", str(source.dicom_port), file,
-        ],
-        env=os.environ | {"TCP_NODELAY": "1"},
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return count
 
 
 @contextmanager
@@ -99,9 +83,3 @@ def _caught_up_bridge(source: OrthancProcess, url: str) -> Iterator[None]:
         wait_until(is_level, "the bridge has caught up")
         database.engine.dispose()
         yield
-
-
-def _empty(source: OrthancProcess) -> None:
-    with client_of(source) as client:
-        for study_id in client.study_ids():
-            client.delete_study(study_id)

@@ -71,10 +71,10 @@ def databases() -> Iterator[Databases]:
 
 
 @contextmanager
-def orthanc(**overrides: object) -> Iterator[OrthancProcess]:
+def orthanc(environment: dict[str, str] | None = None, **overrides: object) -> Iterator[OrthancProcess]:
     """Strict, as ``make run`` configures it: it lets in ``SENDERS``. ``overrides`` are options of its own."""
     strict = {"DicomAlwaysAllowEcho": False, "DicomAlwaysAllowStore": False}
-    with OrthancProcess(overrides={**strict, **overrides}) as process:
+    with OrthancProcess(overrides={**strict, **overrides}, environment=environment) as process:
         with client_of(process) as client:
             for ae_title in SENDERS:
                 client.put_modality(ae_title, {"AET": ae_title, "Host": "127.0.0.1", "Port": 104})
@@ -113,6 +113,7 @@ def bridge(source: Orthanc, database_url: str, command: str = "run") -> Iterator
                 "NOCTIS_ORTHANC_URL": source.url,
                 "NOCTIS_ORTHANC_USERNAME": source.username,
                 "NOCTIS_ORTHANC_PASSWORD": source.password,
+                "NOCTIS_RECORDER": "off",
                 "NOCTIS_ENCRYPTION_KEY": "of the benchmarks",
                 "NOCTIS_LOG_LEVEL": "warning",
             },
