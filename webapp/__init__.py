@@ -26,6 +26,7 @@ from webapp import (
     users,
     worklist,
 )
+from webapp.transfers import pages as transfers
 
 _FEATURES = (
     health,
@@ -40,6 +41,7 @@ _FEATURES = (
     unknown_senders,
     facility_exchange,
     study_links,
+    transfers,
 )
 
 

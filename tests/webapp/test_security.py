@@ -26,6 +26,7 @@ VALUES = {
     "entity_id": 1,
     "peer_id": 1,
     "foreign_id": 1,
+    "key": "1764000000000000-1-1",
     "filename": "noctis.css",
 }
 ADMINISTRATORS_FEATURES = {
@@ -116,9 +117,14 @@ FACILITY_PATHS = [
     "/facilities/unknown-senders",
     "/facilities/import",
 ]
+TRANSFER_PATHS = [
+    "/transfers",
+    "/transfers?view=operations",
+    "/transfers/figures",
+]
 
 
-@pytest.mark.parametrize("path", [*PATHS, *FACILITY_PATHS])
+@pytest.mark.parametrize("path", [*PATHS, *FACILITY_PATHS, *TRANSFER_PATHS])
 def test_pages_hold_no_inline_script_or_style(
     app: Flask, sign_in: SignIn, site_database: Database, path: str
 ) -> None:

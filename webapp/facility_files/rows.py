@@ -63,7 +63,7 @@ def write_rows(rows: Iterable[Mapping[str, str]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows([_escape(row.get(column, "")) for column in COLUMNS] for row in rows)
+    writer.writerows([defuse(row.get(column, "")) for column in COLUMNS] for row in rows)
     return text.getvalue()
 
 
@@ -145,7 +145,8 @@ def _check_width(line: int, cells: list[str], header: list[str]) -> Iterator[Pro
         )
 
 
-def _escape(cell: str) -> str:
+def defuse(cell: str) -> str:
+    """No spreadsheet takes it for a formula."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 

@@ -11,19 +11,21 @@ function say(text) {
   if (connection.textContent !== text) connection.textContent = text; // it is read aloud
 }
 
-// Asks `address()` so many milliseconds after each answer, less often while there is none, never while the page
-// is hidden. `onNews` gets each answer that differs from the one before.
+// Asks `address(at)` so many milliseconds after each answer, less often while there is none, never while the page
+// is hidden. `onNews` gets each answer that differs from the one before; `at` is the last answer's time by the
+// server's clock, null before the first.
 export function follow(address, milliseconds, onNews) {
   let etag = null;
   let delay = milliseconds;
   let heardAt = new Date();
+  let answeredAt = null;
   let timer = null;
   let isAsking = false;
 
   async function ask() {
     const headers = { Accept: "application/json" };
     if (etag) headers["If-None-Match"] = etag;
-    const response = await fetch(address(), { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MILLISECONDS) });
+    const response = await fetch(address(answeredAt), { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MILLISECONDS) });
     if (response.status === 401) return { isSignedOut: true };
     if (response.status !== 304 && !response.ok) throw new Error(String(response.status));
     const news = response.ok ? await response.json() : null;
@@ -33,6 +35,7 @@ export function follow(address, milliseconds, onNews) {
 
   function take({ news, at }) {
     heardAt = new Date();
+    answeredAt = at;
     say("");
     if (news) onNews(news);
     settleArrivals(at);

@@ -1,7 +1,8 @@
-// The worklist's life: news without a reshuffle, filters that apply themselves, and the keyboard.
+// The worklist's life: news without a reshuffle, and the way back to where one was.
 
+import { exchangeRow, focusRow, parseRow, prepareFilters, prepareKeys } from "./list.js";
 import { follow } from "./news.js";
-import { isPlainKey, isTyping, shortcutsAreOn, showLocalTimes, store } from "./page.js";
+import { showLocalTimes, store } from "./page.js";
 
 const POLL_MILLISECONDS = 1000;
 
@@ -22,19 +23,10 @@ function announce(text, total) {
   document.title = total === 0 ? "Worklist · Noctis" : `(${text}) Worklist · Noctis`;
 }
 
-// The row as the server renders it now. Only what differs is exchanged, and no link: one may have the focus.
 function refresh({ id, html }) {
-  const row = rowOf.get(id);
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  const fresh = template.content.querySelector("tr");
+  const fresh = parseRow(html);
   showLocalTimes(fresh);
-  row.className = fresh.className;
-  [...fresh.cells].forEach((cell, at) => {
-    if (cell.isEqualNode(row.cells[at])) return;
-    const holder = (one) => one.querySelector("a") ?? one;
-    holder(row.cells[at]).replaceChildren(...holder(cell).childNodes);
-  });
+  exchangeRow(rowOf.get(id), fresh);
 }
 
 function showNews({ new: text, total, rows: changed, changed: until }) {
@@ -42,68 +34,6 @@ function showNews({ new: text, total, rows: changed, changed: until }) {
   changed.forEach(refresh);
   newsAddress.searchParams.set("changed", until);
 }
-
-// Filters
-
-function prepareFilters() {
-  const form = document.getElementById("filters");
-  const more = document.getElementById("more-filters");
-  more.addEventListener("click", () => {
-    const isOpen = document.getElementById("filter-fields").classList.toggle("open");
-    more.setAttribute("aria-expanded", String(isOpen));
-  });
-
-  form.addEventListener("formdata", (event) => {
-    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
-  });
-  form.addEventListener("change", (event) => {
-    const field = event.target;
-    const dates = [form.elements.from, form.elements.to];
-    if (field.name === "date") for (const date of dates) date.value = "";
-    if (dates.includes(field)) for (const radio of form.elements.date) radio.checked = radio.value === "";
-    if (field.name === "date" || field.tagName === "SELECT" || (dates.includes(field) && event.isTrusted && field.validity.valid && document.activeElement !== field)) form.requestSubmit();
-  });
-  form.elements.q.addEventListener("search", () => {
-    if (form.elements.q.value === "" && form.elements.q.defaultValue !== "") form.requestSubmit();
-  });
-}
-
-// Keyboard
-
-const isSeen = (row) => row.offsetParent !== null;
-const focusRow = (row) => {
-  row.querySelector("a").focus({ preventScroll: true });
-  row.scrollIntoView({ block: "nearest" });
-};
-
-function move(step) {
-  const shown = rows.filter(isSeen);
-  if (shown.length === 0) return;
-  const current = shown.indexOf(document.activeElement.closest?.("tr[data-study]"));
-  const wanted = current === -1 ? (step > 0 ? 0 : shown.length - 1) : current + step;
-  focusRow(shown[Math.min(Math.max(wanted, 0), shown.length - 1)]);
-}
-
-const KEYS = {
-  "/": () => {
-    const search = document.getElementById("search");
-    search.focus();
-    search.select();
-  },
-  j: () => move(1),
-  k: () => move(-1),
-};
-
-document.addEventListener("keydown", (event) => {
-  const action = KEYS[event.key];
-  if (!action || isTyping(event) || !isPlainKey(event) || !shortcutsAreOn()) return;
-  event.preventDefault();
-  action();
-});
-
-document.getElementById("search").addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && event.target.value === "") event.target.blur();
-});
 
 // Coming back from a study leads to the row one came from.
 function rememberPlace() {
@@ -116,6 +46,7 @@ function rememberPlace() {
   if (last && document.referrer.includes("/studies/")) focusRow(last);
 }
 
-prepareFilters();
+prepareFilters(document.getElementById("filters"), "date");
+prepareKeys("tr[data-study]");
 rememberPlace();
 follow(() => newsAddress, POLL_MILLISECONDS, showNews);

@@ -48,9 +48,13 @@ def sub_operations_of(operation: Operation) -> str:
 
 
 def work_of(association: Association, counts: Mapping[OperationKind, int]) -> str:
-    """``120 C-STORE, 1 C-ECHO``. Where ``counts`` don't hold them all, only how many they were."""
-    number = association.operation_count
-    if sum(counts.values()) != number or not number:
+    """``120 C-STORE, 1 C-ECHO``; empty for none. Where ``counts`` lack some, only how many they were.
+
+    The association's own total is written at its end: before, ``counts`` may know of more.
+    """
+    counted = sum(counts.values())
+    number = max(association.operation_count, counted)
+    if counted != number:
         return f"{number} operation{'' if number == 1 else 's'}"
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count} {kind_name(kind)}" for kind, count in ordered)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer
 
-from database.models import ApplicationEntity, Association, Facility, Operation
+from database.models import ApplicationEntity, Association, Facility
 from webapp.registry.ae_titles import key_of
 from webapp.transfers.filters import Filters, View
 from webapp.transfers.keys import RowKey
@@ -59,14 +59,6 @@ def load_rows(session: Session, model: Any, keys: Sequence[RowKey]) -> Sequence[
         return []
     found = select(model).where(tuple_(model.started_at, model.boot, model.number).in_(keys))
     return session.scalars(found).all()
-
-
-def load_association(session: Session, key: RowKey) -> Association | None:
-    return session.get(Association, key)
-
-
-def load_operation(session: Session, key: RowKey) -> Operation | None:
-    return session.get(Operation, key)
 
 
 def recent_keys(session: Session, filters: Filters, since: datetime, most: int) -> list[RowKey]:

@@ -8,16 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from database.models import ApplicationEntity, Association, Facility, Operation
-from database.transfer_terms import AssociationOutcome, OperationKind
+from database.transfer_terms import AssociationOutcome, OperationKind, StatusClass
 from webapp.transfers.descriptions import agreement_of, subject_of, work_of
 from webapp.transfers.keys import RowKey
 from webapp.transfers.words import Words, outcome_of, status_code, status_of
 
 _MOST_COUNTED = 20_000
 """Operations whose kinds are counted for one page. Of associations beyond it only the number is said."""
+_WITHOUT_TOTAL = (AssociationOutcome.OPEN, AssociationOutcome.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class AssociationRow:
     work: str
     agreement: str
     """What is wrong with the presentation contexts; empty when something could be done."""
+    problem: "OperationRow | None"
+    """The first operation that failed, else the first with a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,16 @@ def association_rows(
     facilities = facilities_of(session, (one.remote_ae_title_key for one in associations))
     counts = _kinds(session, associations)
     refused = _agreements(session, associations)
+    problems = _first_problems(session, associations)
     return [
         AssociationRow(
-            one,
-            RowKey.of(one),
-            facilities.get(one.remote_ae_title_key),
-            outcome_of(one, own_ae_title),
-            work_of(one, counts[one.boot, one.number]),
-            refused.get((one.boot, one.number), ""),
+            association=one,
+            key=RowKey.of(one),
+            facility=facilities.get(one.remote_ae_title_key),
+            words=outcome_of(one, own_ae_title),
+            work=work_of(one, counts[one.boot, one.number]),
+            agreement=refused.get((one.boot, one.number), ""),
+            problem=problems.get((one.boot, one.number)),
         )
         for one in associations
     ]
@@ -62,17 +67,18 @@ def association_rows(
 
 def operation_rows(session: Session, operations: Sequence[Operation]) -> list[OperationRow]:
     facilities = facilities_of(session, (one.remote_ae_title_key for one in operations))
-    return [
-        OperationRow(
-            one,
-            RowKey.of(one),
-            facilities.get(one.remote_ae_title_key),
-            status_of(one),
-            status_code(one),
-            subject_of(one),
-        )
-        for one in operations
-    ]
+    return [_operation_row(one, facilities.get(one.remote_ae_title_key)) for one in operations]
+
+
+def _operation_row(operation: Operation, facility: Facility | None) -> OperationRow:
+    return OperationRow(
+        operation=operation,
+        key=RowKey.of(operation),
+        facility=facility,
+        words=status_of(operation),
+        code=status_code(operation),
+        subject=subject_of(operation),
+    )
 
 
 def facilities_of(session: Session, titles: Iterable[str]) -> dict[str, Facility]:
@@ -102,11 +108,11 @@ def _kinds(
 
 
 def _affordable(associations: Sequence[Association]) -> list[Association]:
-    """As many as can be counted quickly, the small ones first."""
+    """As many as can be counted quickly, the small ones first; and those whose total isn't written yet."""
     chosen, left = [], _MOST_COUNTED
     for one in sorted(associations, key=lambda one: one.operation_count):
         left -= one.operation_count
-        if one.operation_count and left >= 0:
+        if one.outcome in _WITHOUT_TOTAL or (one.operation_count and left >= 0):
             chosen.append(one)
     return chosen
 
@@ -134,3 +140,23 @@ def _agreements(session: Session, associations: Sequence[Association]) -> dict[t
         )
     )
     return {(boot, number): agreement_of(contexts) for boot, number, contexts in found}
+
+
+def _first_problems(
+    session: Session, associations: Sequence[Association]
+) -> dict[tuple[int, int | None], OperationRow]:
+    """Of those that ended well otherwise, so that their rows say why, too."""
+    troubled = [one for one in associations if one.failure_count or one.warning_count]
+    place = (
+        func.row_number()
+        .over(
+            partition_by=(Operation.boot, Operation.association_number),
+            order_by=(Operation.status_class, Operation.number),  # failures before warnings
+        )
+        .label("place")
+    )
+    is_problem = Operation.status_class.in_((StatusClass.FAILURE, StatusClass.WARNING))
+    ranked = select(Operation, place).where(_belongs_to(_affordable(troubled)), is_problem).subquery()
+    first = aliased(Operation, ranked)
+    found = session.scalars(select(first).where(ranked.c.place == 1))
+    return {(one.boot, one.association_number): _operation_row(one, None) for one in found}
