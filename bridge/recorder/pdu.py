@@ -173,4 +173,4 @@ def text_of(value: bytes) -> str:
 
 def title_of(value: bytes) -> str:
     """An AE title (PS3.5 6.2: blanks around it say nothing); the same pictures for what it may not hold."""
-    return value.strip(b" ").rstrip(b"\0").decode("ascii", "replace").translate(VISIBLE)
+    return value.rstrip(b"\0").strip(b" ").decode("ascii", "replace")[:64].translate(VISIBLE)
