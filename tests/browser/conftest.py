@@ -1,4 +1,4 @@
-"""The whole product for a browser: real Orthanc, real bridge, the webapp on a port, Debian's Chromium."""
+"""The whole product for a browser: real Orthanc, recorder, bridge and webapp, and Debian's Chromium."""
 
 import subprocess
 from collections.abc import Iterator
@@ -17,8 +17,9 @@ from database.migrate import upgrade
 from database.models import Role, Study
 from database.session import Database
 from settings import Settings
-from tests.bridges import environment_for, start_bridge
+from tests.bridges import start_bridge
 from tests.orthanc_process import AE_TITLE, OrthancProcess
+from tests.recorders import RecorderProcess, environment_behind
 from webapp import create_app
 from webapp.accounts import create_user
 from webapp.services import Services
@@ -34,11 +35,12 @@ class Product:
 
     url: str
     orthanc: OrthancProcess
+    recorder: RecorderProcess
     database: Database
 
     def send(self, datasets: list[Dataset]) -> None:
         """As a modality does."""
-        answers = store(datasets, "127.0.0.1", self.orthanc.dicom_port, "CT_EAST", AE_TITLE)
+        answers = store(datasets, "127.0.0.1", self.recorder.port, "CT_EAST", AE_TITLE)
         assert set(answers) == {0}
 
     def has(self, datasets: list[Dataset]) -> bool:
@@ -58,10 +60,10 @@ class Product:
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder: Path = tmp_path_factory.mktemp("product")
-    with OrthancProcess() as orthanc:
+    with OrthancProcess() as orthanc, RecorderProcess(orthanc.dicom_port, folder) as recorder:
         settings = Settings.model_validate(
-            {
-                "data_dir": folder,
+            recorder.settings
+            | {
                 "orthanc_http_port": orthanc.http_port,
                 "orthanc_password": orthanc.password,
                 "secret_key": "a key of the tests",
@@ -69,14 +71,14 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
             }
         )
         upgrade(settings.sqlalchemy_url, settings.sqlalchemy_url)
-        bridge = start_bridge(environment_for(orthanc, settings.sqlalchemy_url, folder))
+        bridge = start_bridge(environment_behind(recorder, orthanc, settings.sqlalchemy_url))
         try:
-            yield from _serve(settings, orthanc)
+            yield from _serve(settings, orthanc, recorder)
         finally:
             _end(bridge)
 
 
-def _serve(settings: Settings, orthanc: OrthancProcess) -> Iterator[Product]:
+def _serve(settings: Settings, orthanc: OrthancProcess, recorder: RecorderProcess) -> Iterator[Product]:
     app = create_app(settings)
     services: Services = app.extensions["noctis"]
     create_user(services.database, USERNAME, PASSWORD, Role.RADIOLOGIST)
@@ -84,7 +86,7 @@ def _serve(settings: Settings, orthanc: OrthancProcess) -> Iterator[Product]:
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Product(f"http://127.0.0.1:{server.port}", orthanc, services.database)
+        yield Product(f"http://127.0.0.1:{server.port}", orthanc, recorder, services.database)
     finally:
         server.shutdown()
         thread.join()
