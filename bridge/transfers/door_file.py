@@ -46,7 +46,7 @@ class DoorFile:
     def step(self) -> None:
         """Raises SQLAlchemy's errors, and OSError when the file can't be written."""
         blocked, hosts = self._decided()
-        self._resolve({one for words in hosts.values() for one in words if not _is_network(one)})
+        self._resolve({one for words in hosts.values() for one in words if not is_network(one)})
         networks = {
             title: sorted({network for word in words for network in self._networks(word)})
             for title, words in hosts.items()
@@ -67,7 +67,7 @@ class DoorFile:
 
     def _networks(self, word: str) -> list[str]:
         """Of a name that was never found there are none: it lets nobody in, and the log says so."""
-        if _is_network(word):
+        if is_network(word):
             return [str(ipaddress.ip_network(word, strict=False))]
         return self._addresses.get(word, [])
 
@@ -96,7 +96,7 @@ class DoorFile:
         temporary.replace(self._path)
 
 
-def _is_network(word: str) -> bool:
+def is_network(word: str) -> bool:
     try:
         ipaddress.ip_network(word, strict=False)
     except ValueError:
