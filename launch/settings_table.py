@@ -17,4 +17,4 @@ def markdown() -> str:
 def _default(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{value}`" if str(value) else ""
+    return "" if value is None or value == "" else f"`{value}`"

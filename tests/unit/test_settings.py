@@ -34,6 +34,10 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("NOCTIS_AE_TITLE", "SEVENTEEN_LETTERS"),
         ("NOCTIS_AE_TITLE", "BACK\\SLASH"),
         ("NOCTIS_AE_TITLE", "RÖNTGEN"),
+        ("NOCTIS_RECORDER", "maybe"),
+        ("NOCTIS_DICOM_TLS_PORT", "0"),
+        ("NOCTIS_MAX_ASSOCIATIONS", "0"),
+        ("NOCTIS_TRANSFER_RETENTION_DAYS", "0"),
         ("NOCTIS_LOG_LEVEL", "loud"),
         ("NOCTIS_STABLE_SECONDS", "0"),
     ],
@@ -63,6 +67,18 @@ def test_an_ae_title_loses_the_blanks_around_it() -> None:
 def test_the_database_is_a_file_in_the_data_folder_unless_named(tmp_path: Path) -> None:
     assert Settings(data_dir=tmp_path).sqlalchemy_url == f"sqlite:///{tmp_path}/noctis.sqlite"
     assert Settings(database_url="postgresql://h/n").sqlalchemy_owner_url == "postgresql://h/n"
+
+
+def test_the_recorder_finds_orthanc_where_its_rest_api_is_unless_told_otherwise() -> None:
+    assert Settings().orthanc_dicom_address == ("127.0.0.1", 4242)
+    assert Settings(orthanc_url="https://archive:8443").orthanc_dicom_address == ("archive", 4242)
+    named = Settings(orthanc_url="https://proxy", orthanc_dicom_host="pacs", orthanc_dicom_port=104)
+    assert named.orthanc_dicom_address == ("pacs", 104)
+
+
+def test_orthanc_has_a_port_of_its_own_only_behind_a_recorder() -> None:
+    assert Settings().orthanc_dicom_listener == 4242
+    assert Settings(recorder="off").orthanc_dicom_listener == 11112
 
 
 def test_a_secret_is_the_variable_s_or_the_generated_one(tmp_path: Path) -> None:
