@@ -14,6 +14,7 @@ from database.models import Facility, RegistrationKind, Role
 from webapp import facility_forms, facility_overview, registry, sender_overview
 from webapp.connections import Finding, try_node
 from webapp.facility_forms import Form
+from webapp.facility_traffic import load_traffic
 from webapp.facility_views import FacilityView
 from webapp.registry import RegistryError, StaleError
 from webapp.security import require_role
@@ -172,6 +173,8 @@ def show(facility_id: int) -> str:
         version = _version(session, facility_id)
         silence = facility_overview.load_silence(session)
         view = facility_overview.load_facility(session, facility_id)
+        entities = view.entities if view else []
+        traffic = load_traffic(session, facility_id, entities, current_services().settings.ae_title)
         has_logo = session.scalar(
             select(Facility.id).where(Facility.id == facility_id, Facility.logo.is_not(None))
         )
@@ -182,6 +185,7 @@ def show(facility_id: int) -> str:
         version=version,
         silence=silence,
         view=view,
+        traffic=traffic,
         facility=view.facility,
         has_logo=has_logo,
     )

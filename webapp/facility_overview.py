@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from database.models import (
@@ -21,6 +21,7 @@ from database.models import (
     LinkRun,
     Peer,
     RegistrationKind,
+    Sender,
     Series,
     StudySender,
 )
@@ -66,7 +67,11 @@ def load_target(session: Session, kind: RegistrationKind, target: Target) -> Tar
 
 
 def list_states(session: Session, facility_id: int | None) -> list[tuple[Any, ...]]:
-    """All that open pages follow, cheaply: states, reasons, drifts, and how far studies are linked."""
+    """All that open pages follow, cheaply: states, reasons, drifts, and how far studies are linked.
+
+    Who came to the DICOM port is followed by one facility's page alone, where somebody may wait for a test
+    from the other side; the list of all would never come to rest.
+    """
     feed = feed_id(session)
     rows: list[tuple[Any, ...]] = []
     for kind, model in _MODELS.items():
@@ -80,6 +85,8 @@ def list_states(session: Session, facility_id: int | None) -> list[tuple[Any, ..
     if facility_id is not None:
         own = select(ApplicationEntity.id).where(ApplicationEntity.facility_id == facility_id)
         runs = runs.where(LinkRun.application_entity_id.in_(own))
+        senders = session.scalars(senders_of(facility_id))
+        rows.extend((one.ae_title_key, one.last_seen_at, one.outcome.value) for one in senders)
     rows.extend((one.application_entity_id, one.study_count, one.done_at) for one in session.scalars(runs))
     return [*rows, (load_silence(session) is None,)]
 
@@ -89,6 +96,17 @@ def list_active_facilities(session: Session) -> Sequence[Facility]:
     return session.scalars(
         select(Facility).where(Facility.retired_at.is_(None)).order_by(func.lower(Facility.name), Facility.id)
     ).all()
+
+
+def titles_of(facility_id: int) -> Select[str]:
+    """The keys of its AE titles, former and retired ones included."""
+    return select(ApplicationEntity.ae_title_key).where(ApplicationEntity.facility_id == facility_id)
+
+
+def senders_of(facility_id: int) -> Select[Sender]:
+    """What the DICOM port knows of its AE titles."""
+    titles = titles_of(facility_id)
+    return select(Sender).where(Sender.ae_title_key.in_(titles)).order_by(Sender.ae_title_key)
 
 
 def feed_id(session: Session) -> int:
@@ -118,7 +136,8 @@ def _entity_views(session: Session, feed: int, facility_id: int | None) -> dict[
     run_of = {run.application_entity_id: run for run in runs}
     for view in (one for views_of_one in views.values() for one in views_of_one):
         key = view.target.ae_title_key
-        view.last_seen_at, view.recent_count = seen.get(key), counts.get(key, 0)
+        view.last_received_at, view.last_came_at = seen.get(key, (None, None))
+        view.recent_count = counts.get(key, 0)
         view.link_run = run_of.get(view.target.id)
     return {one: _fold(views_of_one) for one, views_of_one in views.items()}
 
@@ -149,18 +168,22 @@ def _of_facility(model: Any, facility_id: int | None) -> Any:
     return query if facility_id is None else query.where(model.facility_id == facility_id)
 
 
-def _last_seen(session: Session, facility_id: int | None) -> dict[str, datetime | None]:
-    """By AE title's key; one look at the end of an index for each."""
+def _last_seen(
+    session: Session, facility_id: int | None
+) -> dict[str, tuple[datetime | None, datetime | None]]:
+    """When each sent, and when each came, by AE title's key; one look at the end of an index for each."""
     newest = (
         select(func.max(StudySender.last_received_at))
         .where(StudySender.ae_title_key == ApplicationEntity.ae_title_key)
         .correlate(ApplicationEntity)
         .scalar_subquery()
     )
-    query = select(ApplicationEntity.ae_title_key, newest)
+    query = select(ApplicationEntity.ae_title_key, newest, Sender.last_seen_at).outerjoin(
+        Sender, Sender.ae_title_key == ApplicationEntity.ae_title_key
+    )
     if facility_id is not None:
         query = query.where(ApplicationEntity.facility_id == facility_id)
-    return dict(session.execute(query).all())
+    return {key: (received_at, came_at) for key, received_at, came_at in session.execute(query)}
 
 
 def _recent_counts(session: Session, facility_id: int | None) -> dict[str, int]:

@@ -43,11 +43,18 @@ class TargetView:
     target: Any
     state: RegistrationState | None
     registration: Registration | None
-    last_seen_at: datetime | None = None
+    last_received_at: datetime | None = None
+    """When an instance of a study came from it last."""
+    last_came_at: datetime | None = None
+    """When it came to the DICOM port last, for whatever, admitted or not; None where no recorder saw it."""
     recent_count: int = 0
     link_run: LinkRun | None = None
     former: list["TargetView"] = field(default_factory=list)
     """Its former AE titles: what they sent counts as sent by it."""
+
+    @property
+    def last_seen_at(self) -> datetime | None:
+        return max(filter(None, (self.last_received_at, self.last_came_at)), default=None)
 
     @property
     def drift_id(self) -> str:
@@ -105,8 +112,10 @@ class TargetView:
 
     def take_former(self, view: "TargetView") -> None:
         self.former.append(view)
-        seen = filter(None, (self.last_seen_at, view.last_seen_at))
-        self.last_seen_at = max(seen, default=None)
+        received = filter(None, (self.last_received_at, view.last_received_at))
+        self.last_received_at = max(received, default=None)
+        came = filter(None, (self.last_came_at, view.last_came_at))
+        self.last_came_at = max(came, default=None)
         self.recent_count += view.recent_count
 
 
@@ -117,8 +126,8 @@ class FacilityView:
     peers: list[TargetView] = field(default_factory=list)
 
     @property
-    def last_seen_at(self) -> datetime | None:
-        return max((one.last_seen_at for one in self.entities if one.last_seen_at), default=None)
+    def last_received_at(self) -> datetime | None:
+        return max((one.last_received_at for one in self.entities if one.last_received_at), default=None)
 
     @property
     def recent_count(self) -> int:
@@ -126,11 +135,14 @@ class FacilityView:
 
     @property
     def is_silent(self) -> bool:
-        """Longer than its threshold; one that never sent counts from its creation."""
+        """Longer than its threshold; one that never sent counts from its creation.
+
+        What only echoes, or is rejected, brings no images.
+        """
         hours = self.facility.silent_hours
         if hours is None or self.facility.retired_at is not None:
             return False
-        heard_at = max(filter(None, (self.last_seen_at, self.facility.created_at)))
+        heard_at = max(filter(None, (self.last_received_at, self.facility.created_at)))
         return datetime.now(UTC) - heard_at > timedelta(hours=hours)
 
     @property

@@ -95,10 +95,11 @@ def test_those_that_were_rejected_are_listed_with_why(admin: FlaskClient, site_d
     assert titles(page) == ["Lost", "CT_NEW"]  # the one seen last first
     lost = row_of(page, "Lost")
     assert "192.0.2.77" in lost
-    assert "rejected : WRONG is not our AE title: this server is NOCTIS." in lost
+    assert "rejected WRONG is not our AE title: this server is NOCTIS." in lost
     assert "Set the called AE title at the sender to NOCTIS." in lost
     assert "It asked for WRONG ." in lost
-    assert "3 associations, 2 rejected" in lost
+    assert "3 associations , 2 rejected" in lost
+    assert 'href="/transfers?ae=LOST&amp;time=30d"' in page
     assert "doesn&#39;t know the AE title CT_NEW" in row_of(page, "CT_NEW")
 
 
@@ -126,7 +127,7 @@ def test_whoever_tries_all_the_time_costs_no_more(admin: FlaskClient, site_datab
     ]
     insert_many(site_database, Association, many)
     page = admin.get(PATH).text
-    assert "1000+ associations, 1000+ rejected" in row_of(page, "EAGER")
+    assert "1000+ associations , 1000+ rejected" in row_of(page, "EAGER")
     assert "none" in row_of(page, "ONCE")
 
 
@@ -201,7 +202,7 @@ def test_a_sender_is_blocked_and_unblocked(admin: FlaskClient, site_database: Da
         door = TURNED_AWAY | {"door_reason": DoorReason.BLOCKED}
         session.execute(update(Sender).values(**door, last_seen_at=ago(seconds=5)))
     create_association(site_database, calling_ae_title="NOSY", **door)
-    assert "1 association, 1 rejected" in row_of(admin.get(PATH).text, "Nosy")
+    assert "1 association , 1 rejected" in row_of(admin.get(PATH).text, "Nosy")
 
     page = admin.post(f"{PATH}/unblock", data={"ae_title": "Nosy"}, follow_redirects=True).text
     assert "Nosy is no longer blocked." in page
