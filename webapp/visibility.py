@@ -4,7 +4,7 @@ from flask import abort
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
-from database.models import Facility, Role, Study, StudyFacility, User, UserFacility
+from database.models import ApplicationEntity, Facility, Role, Study, StudyFacility, User, UserFacility
 
 
 def visible_studies(user: User) -> Select[Study]:
@@ -30,6 +30,18 @@ def visible_facilities(user: User) -> Select[Facility]:
         return facilities
     own = select(UserFacility.facility_id).where(UserFacility.user_id == user.id)
     return facilities.where(Facility.id.in_(own))
+
+
+def visible_titles(session: Session, user: User) -> frozenset[str] | None:
+    """Keys of the AE titles that this user may know as senders: None for all, or facility staff's own."""
+    if user.role != Role.FACILITY_STAFF:
+        return None
+    own = (
+        visible_facilities(user)
+        .join(ApplicationEntity, ApplicationEntity.facility_id == Facility.id)
+        .with_only_columns(ApplicationEntity.ae_title_key)
+    )
+    return frozenset(session.scalars(own))
 
 
 def get_visible_study(session: Session, user: User, study_id: int) -> Study:

@@ -14,6 +14,8 @@ from tests.factories import LONG_AGO, SeriesPlan, create_application_entity, cre
 from tests.webapp.conftest import SignIn, services_of
 
 PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+KNOWN = {"received_at": LONG_AGO, "accounted_at": LONG_AGO}
+"""Of instances that the transfer log has dealt with."""
 ROUTES = [
     "/studies/{study}",
     "/studies/{study}/news",
@@ -66,7 +68,7 @@ def test_the_page_shows_the_facts_and_how_it_arrived(sign_in: SignIn, site_datab
         patient_name="Müller^Jürgen",
         institution_name="Klinik Süd",
         referring_physician_name="Weiß^Anna^^Dr.",
-        series=[SeriesPlan("CT", 3), SeriesPlan("DOC", 1, PDF)],
+        series=[SeriesPlan("CT", 3, instance=KNOWN), SeriesPlan("DOC", 1, PDF, instance=KNOWN)],
     )
     page = sign_in().get(f"/studies/{study.id}").text
     for text in (
@@ -85,8 +87,8 @@ def test_facility_staff_read_no_other_facilitys_name_or_senders(
     east, west = create_facility(site_database, "East"), create_facility(site_database, "West")
     create_application_entity(site_database, east.id, ae_title="ct_east")
     create_application_entity(site_database, west.id, ae_title="MR_WEST")
-    theirs = {"calling_ae_title": "MR_WEST", "remote_ip": "192.0.2.66"}
-    plans = [SeriesPlan(), SeriesPlan("MR", instance=theirs)]
+    theirs = {**KNOWN, "calling_ae_title": "MR_WEST", "remote_ip": "192.0.2.66"}
+    plans = [SeriesPlan(instance=KNOWN), SeriesPlan("MR", instance=theirs)]
     study = create_study(site_database, facilities=(east.id, west.id), series=plans)
 
     page = sign_in(Role.FACILITY_STAFF, (east.id,)).get(f"/studies/{study.id}").text
