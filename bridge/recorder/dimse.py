@@ -1,5 +1,7 @@
 """Command sets (PS3.7 6.3, annex E) and what is kept of data sets: names, never values. Pure: no sockets."""
 
+import re
+import warnings
 from io import BytesIO
 from struct import Struct, error
 from typing import Any
@@ -23,6 +25,9 @@ _MOST_KEYS = 100
 _MOST_UIDS = 1000
 _QUERY_RETRIEVE_LEVEL, _FAILED_SOP_INSTANCE_UID_LIST = 0x00080052, 0x00080058
 _NOT_ASKED_FOR = {_QUERY_RETRIEVE_LEVEL, 0x00080005}
+# What stands where these belong may be anything, even a patient's name: only what they can be is kept
+_LEVELS = {"PATIENT", "STUDY", "SERIES", "IMAGE"}
+_UID = re.compile(rb"[0-9.]{1,64}")
 
 Elements = dict[int, Any]
 """pydicom's elements by tag, their values still bytes."""
@@ -109,21 +114,19 @@ def query_of(data_set: bytes, transfer_syntax: str) -> tuple[str, list[str]]:
     """``(level, keywords)`` of an identifier; a tag stands for one without keyword. Raises Unreadable."""
     identifier = _read(data_set, transfer_syntax)
     keys = [tag for tag in identifier if tag not in _NOT_ASKED_FOR]
-    return _text(identifier, _QUERY_RETRIEVE_LEVEL), [_word(tag) for tag in keys[:_MOST_KEYS]]
+    level = text_of(_value(identifier, _QUERY_RETRIEVE_LEVEL)).upper()
+    return level if level in _LEVELS else "", [_word(tag) for tag in keys[:_MOST_KEYS]]
 
 
 def failed_uids_of(data_set: bytes, transfer_syntax: str) -> list[str]:
     """(0008,0058) of a C-MOVE's or C-GET's response. Raises Unreadable."""
     value = _value(_read(data_set, transfer_syntax), _FAILED_SOP_INSTANCE_UID_LIST)
-    return [text_of(uid) for uid in value.split(b"\\")[:_MOST_UIDS] if uid]
+    uids = [uid.strip(b"\0 ") for uid in value.split(b"\\")[:_MOST_UIDS]]
+    return [uid.decode("ascii") for uid in uids if _UID.fullmatch(uid)]
 
 
 def _word(tag: int) -> str:
     return keyword_for_tag(tag) if dictionary_has_tag(tag) else f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-
-
-def _text(data_set: Elements, tag: int) -> str:
-    return text_of(_value(data_set, tag))
 
 
 def _value(data_set: Elements, tag: int) -> bytes:
@@ -134,9 +137,13 @@ def _value(data_set: Elements, tag: int) -> bytes:
 def _read(data_set: bytes, transfer_syntax: str) -> Elements:
     syntax = UID(transfer_syntax)
     try:
-        found = read_dataset(
-            BytesIO(data_set), syntax.is_implicit_VR, syntax.is_little_endian, bytelength=len(data_set)
-        )
-        return {int(tag): found.get_item(tag) for tag in found.keys()}  # noqa: SIM118 - values stay raw
+        if syntax.is_deflated:  # Orthanc accepts none for queries
+            raise Unreadable("a deflated data set")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote values, and Python remembers each that it showed
+            found = read_dataset(
+                BytesIO(data_set), syntax.is_implicit_VR, syntax.is_little_endian, bytelength=len(data_set)
+            )
+        return {int(tag): found.get_item(tag, keep_deferred=True) for tag in found.keys()}  # noqa: SIM118
     except Exception as problem:  # pydicom meets broken data sets with exceptions of every kind
         raise Unreadable("a data set that can't be read") from problem
