@@ -7,10 +7,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
-from database.models import ApplicationEntity, Role
+from bridge.scu import AssociationError, echo
+from database.models import ApplicationEntity, Role, Sender
 from emulator.studies import make_study
 from tests.browser.conftest import PASSWORD, Product, sign_in
-from tests.orthanc_process import free_port
+from tests.orthanc_process import AE_TITLE, free_port
 from tests.remote_nodes import dicom_node
 from tests.waiting import wait_until
 from webapp.accounts import create_user
@@ -152,3 +153,61 @@ def test_an_archive_that_is_down_is_not_taken_for_the_clinic(product: Product, a
     product.orthanc.start()
     expect(card(admin, "SOMEWHERE").locator(".card-state")).to_have_text(CLOCK, timeout=60_000)
     expect(admin.get_by_text("The bridge hasn't heard our image archive")).to_have_count(0)
+
+
+def is_admitted(product: Product, ae_title: str, called: str = AE_TITLE) -> bool:
+    """Whether a C-ECHO under this AE title, from this machine, gets through the recorder and Orthanc."""
+    try:
+        return echo("127.0.0.1", product.recorder.port, ae_title, called) == 0
+    except AssociationError:
+        return False
+
+
+def asked_for(product: Product, ae_title: str) -> str:
+    with product.database.read() as session:
+        return session.scalar(select(Sender.called_ae_title).where(Sender.ae_title_key == ae_title)) or ""
+
+
+def test_a_node_may_come_only_from_where_an_administrator_says(product: Product, admin: Page) -> None:
+    entity = add_facility(product, "Hosted")
+    wait_until(lambda: is_admitted(product, "HOSTED"), "the node in Orthanc's list")
+
+    def allow(text: str) -> None:
+        admin.goto(f"/facilities/{entity.facility_id}/application-entities/{entity.id}/edit")
+        hosts = admin.get_by_label("From where it may associate")
+        if not hosts.is_visible():
+            admin.get_by_text("Advanced: what it may do").click()
+        hosts.fill(text)
+        admin.get_by_role("button", name="Save").last.click()
+        admin.wait_for_url(re.compile(r"/facilities/\d+$"))
+
+    allow("192.0.2.0/24\nCT1.example.org")
+    expect(card(admin, "HOSTED")).to_contain_text("192.0.2.0/24 ct1.example.org")
+    wait_until(lambda: not is_admitted(product, "HOSTED"), "the recorder to check hosts")
+    expect(card(admin, "HOSTED")).to_contain_text("HOSTED may not come from 127.0.0.1")  # without a reload
+    allow("127.0.0.0/8")
+    wait_until(lambda: is_admitted(product, "HOSTED"), "the recorder to let it in")
+    expect(card(admin, "HOSTED")).to_contain_text("released")
+    card(admin, "HOSTED").get_by_role("link", name="C-ECHO").first.click()
+    expect(admin.get_by_role("row").filter(has_text="HOSTED").first).to_contain_text("C-ECHO")
+
+
+def test_a_sender_is_blocked_and_unblocked_after_a_confirmation(product: Product, admin: Page) -> None:
+    assert is_admitted(product, "NOSY")  # this Orthanc takes everybody
+    assert not is_admitted(product, "NOSY", "WRONG")
+    wait_until(lambda: asked_for(product, "NOSY") == "WRONG", "what it asked for in the database")
+    admin.goto("/facilities")
+    admin.get_by_role("main").get_by_role("link", name="Unknown senders").click()
+    row = admin.get_by_role("row").filter(has_text="NOSY")
+    expect(row).to_contain_text(f"WRONG is not our AE title: this server is {AE_TITLE}.")
+    expect(row.get_by_role("button", name="Block NOSY")).to_be_hidden()
+    row.get_by_text("Block…").click()
+    row.get_by_role("button", name="Block NOSY").click()
+    expect(admin.get_by_text("NOSY is blocked.")).to_be_visible()
+    expect(row).to_contain_text(f"by {CHIEF}")
+    wait_until(lambda: not is_admitted(product, "NOSY"), "the recorder to turn it away")
+    row.get_by_text("Unblock…").click()
+    row.get_by_role("button", name="Unblock NOSY").click()
+    expect(admin.get_by_text("NOSY is no longer blocked.")).to_be_visible()
+    expect(row.get_by_text("Block…")).to_be_visible()
+    wait_until(lambda: is_admitted(product, "NOSY"), "the recorder to let it in again")
