@@ -18,6 +18,9 @@ from bridge.recorder.records import Caller, Clock, Record, Write, no_response
 from database.transfer_terms import AssociationOutcome, DoorReason, EndedBy, StatusClass
 from settings import PROBE_AE_TITLE
 
+_OTHER = {EndedBy.REMOTE: EndedBy.ORTHANC, EndedBy.ORTHANC: EndedBy.REMOTE}
+_BY_ORTHANC_ALONE = {ASSOCIATE_AC, ASSOCIATE_RJ}
+
 
 class Dialogue:
     """``write`` gets each record; ``next_number`` numbers associations and operations.
@@ -32,7 +35,7 @@ class Dialogue:
         self._clock = Clock()
         self._contexts = request.contexts
         self._received_count = self._sent_count = 0
-        self._released_by: EndedBy | None = None
+        self._asked_for_release: dict[EndedBy, None] = {}
         self.has_ended = False
         self.number = next_number()
         self._record = _first_record(caller, request, self._clock.started_at, self.number)
@@ -116,6 +119,7 @@ class Dialogue:
             return
         self._operations.end(StatusClass.FAILURE, no_response(outcome, by))
         self.has_ended = True
+        self._readers.clear()
         record = self._snapshot()
         record |= {"outcome": outcome.value, "ended_by": by.value, "ended_at": self._clock.ended_at()}
         record |= dict(zip(("end_result", "end_source", "end_reason"), codes, strict=False))
@@ -138,15 +142,19 @@ class Dialogue:
 
     def control(self, side: EndedBy, kind: int, body: bytes) -> None:
         """A PDU other than P-DATA-TF. Raises Unreadable."""
+        if kind in _BY_ORTHANC_ALONE and side is not EndedBy.ORTHANC:
+            raise Unreadable("an answer to an association request by the side that asked")
         if kind == ASSOCIATE_AC:
             read_acceptance(body, self._contexts)
             self._write(self._snapshot())
         elif kind == ASSOCIATE_RJ:
             self._end(AssociationOutcome.REJECTED, side, *body[1:4])
         elif kind == RELEASE_RQ:
-            self._released_by = self._released_by or side
+            self._asked_for_release.setdefault(side)
         elif kind == RELEASE_RP:
-            self._end(AssociationOutcome.RELEASED, self._released_by or side)
+            if _OTHER[side] not in self._asked_for_release:
+                raise Unreadable("a release response that nobody asked for")
+            self._end(AssociationOutcome.RELEASED, next(iter(self._asked_for_release)))
         elif kind == ABORT:
             self._end(AssociationOutcome.ABORTED, side, None, *body[2:4])
 
@@ -159,7 +167,7 @@ class Dialogue:
 
 
 class _Ear:
-    """Hears one side for the dialogue."""
+    """Hears one side for the dialogue. What comes after the end belongs to nothing any more."""
 
     __slots__ = ("_dialogue", "_side")
 
@@ -168,13 +176,17 @@ class _Ear:
         self._side = side
 
     def control(self, kind: int, body: bytes) -> None:
-        self._dialogue.control(self._side, kind, body)
+        if not self._dialogue.has_ended:
+            self._dialogue.control(self._side, kind, body)
 
     def command(self, context_id: int, command_set: bytes) -> tuple[bool, bool]:
+        if self._dialogue.has_ended:
+            return False, False
         return self._dialogue.command(self._side, context_id, command_set)
 
     def message_end(self, data_set: bytes | None, byte_count: int) -> None:
-        self._dialogue.message_end(self._side, data_set, byte_count)
+        if not self._dialogue.has_ended:
+            self._dialogue.message_end(self._side, data_set, byte_count)
 
 
 def _first_record(caller: Caller, request: AssociationRequest, started_at: int, number: int) -> Record:
