@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from bridge.transfers.rows import OPERATION
@@ -202,8 +202,16 @@ def _enter_unrecorded(session: Session, instances: list[Row[Any]]) -> None:
 
 def _settled(session: Session, now: datetime) -> list[dict[str, Any]]:
     """Acknowledged C-STOREs that brought nothing: Orthanc had it before, or doesn't hold it."""
+    held, accounted = _held(Series.study_id), _held(Instance.accounted_at == Instance.received_at)
     awaited = (
-        select(Operation.started_at, Operation.boot, Operation.number, Operation.ended_at, _study_of_held())
+        select(
+            Operation.started_at,
+            Operation.boot,
+            Operation.number,
+            Operation.ended_at,
+            held.label("study_id"),
+            accounted.label("is_accounted"),
+        )
         .where(Operation.storage == Storage.AWAITED, Operation.started_at < now - _DUPLICATE_AFTER)
         .order_by(Operation.started_at)
         .limit(_A_STEP)
@@ -211,25 +219,25 @@ def _settled(session: Session, now: datetime) -> list[dict[str, Any]]:
     polled_at = session.scalar(select(func.max(Feed.polled_at)))
     settled = []
     for row in session.execute(awaited):
-        if row.study_id is not None and row.ended_at < now - _DUPLICATE_AFTER:
+        if row.is_accounted and row.ended_at < now - _DUPLICATE_AFTER:
             settled.append(_key_of(row) | {"storage": Storage.DUPLICATE, "study_id": row.study_id})
         elif row.study_id is None and polled_at is not None and polled_at > row.ended_at + _NOT_HELD_AFTER:
             settled.append(_key_of(row) | {"storage": Storage.NOT_HELD, "study_id": None})
     return settled
 
 
-def _study_of_held() -> Any:
-    """The study of an instance with the operation's UID that is accounted for already."""
+def _held(what: Any) -> Any:
+    """Of the instance with the operation's UID that Orthanc held after it, if there is one."""
     return (
-        select(Series.study_id)
-        .join(Instance, Instance.series_id == Series.id)
+        select(what)
+        .select_from(Instance)
+        .join(Series, Series.id == Instance.series_id)
         .where(Instance.sop_instance_uid == Operation.sop_instance_uid)
-        .where(Instance.accounted_at == Instance.received_at)
+        .where(or_(Instance.deleted_at.is_(None), Instance.deleted_at > Operation.started_at))
         .order_by(Instance.deleted_at.is_not(None), Instance.id)
         .limit(1)
         .correlate(Operation)
         .scalar_subquery()
-        .label("study_id")
     )
 
 
