@@ -132,8 +132,8 @@ def test_an_orthanc_that_is_killed_and_comes_back_costs_nothing(
     bridge.send_signal(signal.SIGTERM)
     _, log = bridge.communicate()
     assert bridge.returncode == 0
-    assert log.count("waiting: no answer from Orthanc") == 1
-    assert log.count("working again") == 1
+    assert log.count("the change feed waits: no answer from Orthanc") == 1
+    assert log.count("the change feed goes on") == 1
 
 
 def test_a_postgresql_that_restarts_costs_nothing(
