@@ -129,6 +129,15 @@ def message(name: str, context_id: int, *, longest_pdu: int = _LONGEST_PDU, **pa
     )
 
 
+def pdus_of(said: bytes) -> list[bytes]:
+    pdus = []
+    while said:
+        end = 6 + int.from_bytes(said[2:6], "big")
+        pdus.append(said[:end])
+        said = said[end:]
+    return pdus
+
+
 def parts_of_message(name: str, **parameters: Any) -> tuple[bytes, bytes]:
     """Its command set, and its data set: empty when it has none."""
     made = _made(name, parameters)

@@ -10,6 +10,8 @@ from bridge.recorder.dialogue import Dialogue
 from bridge.recorder.pdu import Unreadable
 from bridge.recorder.records import Caller, Record
 from database.transfer_terms import EndedBy
+from tests import conversations as say
+from tests.messages import MARKER
 
 REMOTE, ORTHANC = EndedBy.REMOTE, EndedBy.ORTHANC
 CALLER = Caller("192.0.2.7", 40_104)
@@ -69,8 +71,16 @@ def overhear(request: bytes, turns: Iterable[Turn], closed_by: EndedBy = REMOTE)
     return heard.closed(closed_by)
 
 
+def released(association: Overheard) -> Overheard:
+    """Ended in peace, and well written down."""
+    association.remote(say.release_request()).orthanc(say.release_response()).closed(REMOTE)
+    assert_whole(association.records)
+    return association
+
+
 def assert_whole(records: list[Record]) -> None:
     """What holds of the records of one association that has ended."""
+    assert MARKER not in json.dumps(records)
     assert [one for one in records if "failed to read" in one.get("opaque_reason", "")] == []
     assert max(map(len, _texts(records))) <= _LONGEST_TEXT
     last = records[-1]

@@ -1,18 +1,7 @@
 """Whole associations as they are said, both sides encoded by pynetdicom, and what is written down of them."""
 
-from typing import Any
-
 import pytest
-from pydicom import Dataset
-from pynetdicom.sop_class import (
-    CTImageStorage,
-    ModalityWorklistInformationFind,
-    StorageCommitmentPushModel,
-    StudyRootQueryRetrieveInformationModelFind,
-    StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
-    Verification,
-)
+from pynetdicom.sop_class import Verification
 
 from bridge.recorder.associate import AssociationRequest
 from bridge.recorder.dialogue import Dialogue
@@ -20,114 +9,14 @@ from bridge.recorder.records import Caller, Record
 from database.transfer_terms import DoorReason, EndedBy
 from settings import PROBE_AE_TITLE
 from tests import conversations as say
-from tests.overhearing import CALLER, ORTHANC, REMOTE, Overheard, assert_whole
-
-_MARKER = "KRANKHEIT"
-_INSTANCE = "1.2.826.0.1.3680043.9.7433.1.7"
-_IMAGE = b"\x10\0\x10\0PN\x0a\0" + _MARKER.encode() + b"^" + bytes(5000)
-_QUERY = say.identifier(
-    QueryRetrieveLevel="STUDY", PatientName=_MARKER, StudyDate="", AccessionNumber=_MARKER
-)
-_MATCH = say.identifier(QueryRetrieveLevel="STUDY", PatientName=_MARKER, AccessionNumber=_MARKER)
-_PENDING, _CANCELLED = 0xFF00, 0xFE00
+from tests.messages import echo, echo_response, move, move_response, store, store_response
+from tests.overhearing import CALLER, ORTHANC, REMOTE, Overheard, assert_whole, released
 
 
 @pytest.fixture
 def association() -> Overheard:
     """One that Orthanc has accepted."""
     return Overheard(say.request()).orthanc(say.acceptance())
-
-
-def released(association: Overheard) -> Overheard:
-    association.remote(say.release_request()).orthanc(say.release_response()).closed(REMOTE)
-    assert_whole(association.records)
-    assert _MARKER not in str(association.records)
-    return association
-
-
-def echo(message_id: int = 1) -> bytes:
-    return say.message("C_ECHO_RQ", say.ECHO, MessageID=message_id, AffectedSOPClassUID=Verification)
-
-
-def echo_response(message_id: int = 1, status: int = 0) -> bytes:
-    return say.message("C_ECHO_RSP", say.ECHO, MessageIDBeingRespondedTo=message_id, Status=status)
-
-
-def store(message_id: int = 1, **further: Any) -> bytes:
-    return say.message(
-        "C_STORE_RQ",
-        say.STORE,
-        MessageID=message_id,
-        Priority=2,
-        AffectedSOPClassUID=CTImageStorage,
-        AffectedSOPInstanceUID=_INSTANCE,
-        DataSet=_IMAGE,
-        **further,
-    )
-
-
-def store_response(message_id: int = 1, status: int = 0) -> bytes:
-    return say.message("C_STORE_RSP", say.STORE, MessageIDBeingRespondedTo=message_id, Status=status)
-
-
-def find(message_id: int = 1, context_id: int = say.FIND, query: Dataset = _QUERY) -> bytes:
-    sop_class, syntax = say.CONTEXTS[context_id]
-    return say.message(
-        "C_FIND_RQ",
-        context_id,
-        MessageID=message_id,
-        Priority=2,
-        AffectedSOPClassUID=sop_class,
-        Identifier=say.encoded(query, syntax),
-    )
-
-
-def find_response(status: int, message_id: int = 1, context_id: int = say.FIND) -> bytes:
-    identifier: dict[str, Any] = (
-        {"Identifier": say.encoded(_MATCH, say.EXPLICIT)} if status == _PENDING else {}
-    )
-    return say.message(
-        "C_FIND_RSP", context_id, MessageIDBeingRespondedTo=message_id, Status=status, **identifier
-    )
-
-
-def move(message_id: int = 1) -> bytes:
-    return say.message(
-        "C_MOVE_RQ",
-        say.MOVE,
-        MessageID=message_id,
-        Priority=2,
-        AffectedSOPClassUID=StudyRootQueryRetrieveInformationModelMove,
-        MoveDestination="READER",
-        Identifier=say.encoded(say.identifier(QueryRetrieveLevel="SERIES", StudyInstanceUID="1.2.3")),
-    )
-
-
-def retrieval_response(name: str, status: int, counts: tuple[int, int, int, int], **further: Any) -> bytes:
-    """``counts`` of sub-operations: remaining, completed, failed, with warnings."""
-    names = ("Remaining", "Completed", "Failed", "Warning")
-    return say.message(
-        name,
-        say.MOVE if name == "C_MOVE_RSP" else say.GET,
-        MessageIDBeingRespondedTo=1,
-        Status=status,
-        **{f"NumberOf{name}Suboperations": one for name, one in zip(names, counts, strict=True)},
-        **further,
-    )
-
-
-def pdus_of(said: bytes) -> list[bytes]:
-    pdus = []
-    while said:
-        end = 6 + int.from_bytes(said[2:6], "big")
-        pdus.append(said[:end])
-        said = said[end:]
-    return pdus
-
-
-def length_of(message: bytes) -> int:
-    """Of its command and data set alone: each PDU has one value."""
-    return sum(len(pdu) - 12 for pdu in pdus_of(message))
 
 
 # What is kept of an association
@@ -293,7 +182,7 @@ def test_nothing_is_written_after_the_end(first: bytes) -> None:
 
 
 def test_what_comes_with_the_end_in_one_piece_is_not_written_either(association: Overheard) -> None:
-    first, second, *rest = pdus_of(store(longest_pdu=1000))
+    first, second, *rest = say.pdus_of(store(longest_pdu=1000))
 
     association.remote(b"".join([first, second, say.abort(), *rest, echo(2)])).closed(ORTHANC)
 
@@ -303,7 +192,7 @@ def test_what_comes_with_the_end_in_one_piece_is_not_written_either(association:
 
 
 def test_a_response_that_is_being_said_when_all_ends_is_none(association: Overheard) -> None:
-    first, *rest = pdus_of(retrieval_response("C_MOVE_RSP", 0, (0, 1, 0, 0), Identifier=bytes(100)))
+    first, *rest = say.pdus_of(move_response(0, (0, 1, 0, 0), Identifier=bytes(100)))
 
     association.remote(move()).orthanc(b"".join([first, say.abort(), *rest])).closed(ORTHANC)
 
@@ -378,259 +267,6 @@ def test_too_many_that_wait_make_it_opaque(association: Overheard) -> None:
     assert_whole(association.records)
     assert "too many" in association.association["opaque_reason"]
     assert association.association["operation_count"] == 1024
-
-
-# Operations
-
-
-@pytest.mark.parametrize(
-    ("status", "status_class"),
-    [(0x0000, "success"), (0xB007, "warning"), (0xA700, "failure"), (0x0110, "failure"), (0x0122, "failure")],
-)
-def test_a_store_has_the_status_that_the_sender_was_given(
-    association: Overheard, status: int, status_class: str
-) -> None:
-    released(association.remote(store(7)).orthanc(store_response(7, status)))
-
-    operation = association.operation
-    assert operation == {
-        "record": "operation",
-        "started_at": operation["started_at"],
-        "association_started_at": association.association["started_at"],
-        "association_number": 1,
-        "number": 2,
-        "remote_ae_title": "MODALITY",
-        "remote_ip": CALLER.ip,
-        "kind": "c-store",
-        "message_id": 7,
-        "sop_class_uid": CTImageStorage,
-        "sop_instance_uid": _INSTANCE,
-        "transfer_syntax_uid": say.EXPLICIT,
-        "request_byte_count": length_of(store(7)),
-        "response_byte_count": length_of(store_response(7, status)),
-        "status": status,
-        "status_class": status_class,
-        "ended_at": operation["ended_at"],
-    }
-    counts = association.association
-    assert counts["failure_count"] == (status_class == "failure")
-    assert counts["warning_count"] == (status_class == "warning")
-
-
-def test_a_store_for_somebody_elses_move_names_who_asked(association: Overheard) -> None:
-    originator: dict[str, Any] = {
-        "MoveOriginatorApplicationEntityTitle": "WORKSTATION",
-        "MoveOriginatorMessageID": 3,
-    }
-    released(association.remote(store(**originator)).orthanc(store_response()))
-
-    assert association.operation["move_originator"] == "WORKSTATION"
-
-
-def test_an_operation_is_open_until_its_final_response(association: Overheard) -> None:
-    association.remote(find()).orthanc(find_response(_PENDING))
-    assert association.dialogue.open_numbers() == [1, 2]
-    association.orthanc(find_response(0))
-    assert association.dialogue.open_numbers() == [1]
-
-    assert association.operation["status_class"] == "success"
-    assert association.closed(REMOTE).dialogue.open_numbers() == []
-
-
-@pytest.mark.parametrize("matches", [0, 1, 37])
-@pytest.mark.parametrize("context_id", [say.FIND, say.BIG_ENDIAN_FIND])
-def test_a_find_has_its_level_keys_and_number_of_matches(
-    association: Overheard, matches: int, context_id: int
-) -> None:
-    association.remote(find(context_id=context_id))
-    association.orthanc(*[find_response(_PENDING, context_id=context_id)] * matches)
-    released(association.orthanc(find_response(0, context_id=context_id)))
-
-    operation = association.operation
-    assert (operation["kind"], operation["status_class"]) == ("c-find", "success")
-    assert operation["sop_class_uid"] == StudyRootQueryRetrieveInformationModelFind
-    assert operation["query_level"] == "STUDY"
-    assert operation["query_keys"] == ["StudyDate", "AccessionNumber", "PatientName"]
-    assert operation["match_count"] == matches
-
-
-def test_a_worklist_find_has_no_level(association: Overheard) -> None:
-    step = say.identifier(Modality="CT", ScheduledPerformingPhysicianName=_MARKER)
-    query = say.identifier(PatientName=_MARKER, ScheduledProcedureStepSequence=[step])
-    association.remote(find(context_id=say.WORKLIST, query=query))
-    released(association.orthanc(find_response(0, context_id=say.WORKLIST)))
-
-    operation = association.operation
-    assert operation["sop_class_uid"] == ModalityWorklistInformationFind
-    assert operation["query_level"] == ""
-    assert operation["query_keys"] == ["PatientName", "ScheduledProcedureStepSequence"]
-
-
-def test_a_find_whose_identifier_is_broken_is_read_on(association: Overheard) -> None:
-    broken = say.message(
-        "C_FIND_RQ",
-        say.FIND,
-        MessageID=1,
-        Priority=2,
-        AffectedSOPClassUID=StudyRootQueryRetrieveInformationModelFind,
-        Identifier=b"\x40\0\0\1SQ\0\0\xff\xff\xff\xff" + _MARKER.encode(),
-    )
-    released(association.remote(broken).orthanc(find_response(0xC000)))
-
-    assert association.operation["reason"] == "its identifier can't be read"
-    assert association.operation["status_class"] == "failure"
-    assert "opaque_reason" not in association.association
-
-
-def test_a_cancelled_find_says_both(association: Overheard) -> None:
-    cancel = say.message("C_CANCEL_RQ", say.FIND, MessageIDBeingRespondedTo=1)
-    association.remote(find()).orthanc(find_response(_PENDING)).remote(cancel)
-    released(association.orthanc(find_response(_CANCELLED)))
-
-    operation = association.operation
-    assert (operation["status"], operation["status_class"]) == (_CANCELLED, "cancel")
-    assert operation["is_cancel_requested"] is True
-    assert operation["match_count"] == 1
-
-
-def test_a_cancel_for_what_has_ended_changes_nothing(association: Overheard) -> None:
-    cancel = say.message("C_CANCEL_RQ", say.FIND, MessageIDBeingRespondedTo=1)
-    released(association.remote(find()).orthanc(find_response(0)).remote(cancel))
-
-    assert "is_cancel_requested" not in association.operation
-
-
-def test_a_move_has_its_destination_counts_and_failed_instances(association: Overheard) -> None:
-    failed = say.encoded(say.identifier(FailedSOPInstanceUIDList=["1.2.3.4", "1.2.3.5"]))
-    association.remote(move())
-    association.orthanc(retrieval_response("C_MOVE_RSP", _PENDING, (5, 1, 0, 0)))
-    association.orthanc(retrieval_response("C_MOVE_RSP", _PENDING, (1, 3, 2, 0)))
-    association.orthanc(retrieval_response("C_MOVE_RSP", 0xB000, (0, 3, 2, 1), Identifier=failed))
-    released(association)
-
-    operation = association.operation
-    assert (operation["kind"], operation["status_class"]) == ("c-move", "warning")
-    assert operation["move_destination"] == "READER"
-    assert (operation["query_level"], operation["query_keys"]) == ("SERIES", ["StudyInstanceUID"])
-    counts = ("remaining_count", "completed_count", "failed_count", "warned_count")
-    assert [operation[name] for name in counts] == [0, 3, 2, 1]
-    assert operation["failed_sop_instance_uids"] == ["1.2.3.4", "1.2.3.5"]
-
-
-def test_a_move_to_nowhere_fails_without_counts(association: Overheard) -> None:
-    response = say.message("C_MOVE_RSP", say.MOVE, MessageIDBeingRespondedTo=1, Status=0xA801)
-    released(association.remote(move()).orthanc(response))
-
-    assert (association.operation["status"], association.operation["status_class"]) == (0xA801, "failure")
-    assert "completed_count" not in association.operation
-
-
-def test_the_stores_of_a_get_are_orthancs_own_operations(association: Overheard) -> None:
-    get = say.message(
-        "C_GET_RQ",
-        say.GET,
-        MessageID=1,
-        Priority=2,
-        AffectedSOPClassUID=StudyRootQueryRetrieveInformationModelGet,
-        Identifier=say.encoded(say.identifier(QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.3")),
-    )
-    association.remote(get)
-    association.orthanc(store(1)).remote(store_response(1))  # the ids of both sides are their own
-    association.orthanc(retrieval_response("C_GET_RSP", _PENDING, (1, 1, 0, 0)))
-    association.orthanc(store(2)).remote(store_response(2, 0xA700))
-    association.orthanc(retrieval_response("C_GET_RSP", 0xB000, (0, 1, 1, 0)))
-    released(association)
-
-    got, first, second = association.operations
-    assert (got["kind"], got["status_class"], got["failed_count"]) == ("c-get", "warning", 1)
-    assert "direction" not in got
-    assert [(one["kind"], one["direction"]) for one in (first, second)] == [("c-store", "out")] * 2
-    assert [one["status_class"] for one in (first, second)] == ["success", "failure"]
-
-
-def test_storage_commitment_is_asked_and_reported(association: Overheard) -> None:
-    instances = say.encoded(say.identifier(TransactionUID="1.2.9"))
-    well_known = "1.2.840.10008.1.20.1.1"
-    action = say.message(
-        "N_ACTION_RQ",
-        say.COMMITMENT,
-        MessageID=1,
-        ActionTypeID=1,
-        RequestedSOPClassUID=StorageCommitmentPushModel,
-        RequestedSOPInstanceUID=well_known,
-        ActionInformation=instances,
-    )
-    report = say.message(
-        "N_EVENT_REPORT_RQ",
-        say.COMMITMENT,
-        MessageID=1,
-        EventTypeID=1,
-        AffectedSOPClassUID=StorageCommitmentPushModel,
-        AffectedSOPInstanceUID=well_known,
-        EventInformation=instances,
-    )
-    association.remote(action)
-    association.orthanc(
-        say.message("N_ACTION_RSP", say.COMMITMENT, MessageIDBeingRespondedTo=1, Status=0), report
-    )
-    association.remote(
-        say.message("N_EVENT_REPORT_RSP", say.COMMITMENT, MessageIDBeingRespondedTo=1, Status=0x0110)
-    )
-    released(association)
-
-    asked, reported = association.operations
-    assert (asked["kind"], asked["status_class"]) == ("n-action", "success")
-    assert (reported["kind"], reported["status_class"], reported["direction"]) == (
-        "n-event-report",
-        "failure",
-        "out",
-    )
-    assert {one["sop_instance_uid"] for one in (asked, reported)} == {well_known}
-
-
-def test_asynchronous_operations_get_the_answers_that_are_theirs(association: Overheard) -> None:
-    association.remote(store(1), echo(2), find(3), store(4))
-    association.orthanc(
-        store_response(4, 0xA700), find_response(_PENDING, 3), store_response(1), echo_response(2)
-    )
-    association.orthanc(find_response(0, 3))
-    released(association)
-
-    assert [(one["message_id"], one["status"]) for one in association.operations] == [
-        (1, 0),
-        (2, 0),
-        (3, 0),
-        (4, 0xA700),
-    ]
-    assert association.association["failure_count"] == 1
-
-
-def test_a_message_id_may_come_again_once_it_is_answered(association: Overheard) -> None:
-    for _ in range(3):
-        association.remote(store(1)).orthanc(store_response(1))
-    released(association)
-
-    assert association.association["operation_count"] == 3
-
-
-def test_a_store_that_is_refused_before_it_has_ended_is_read_on(association: Overheard) -> None:
-    association.remote(store(1)[:3000]).orthanc(store_response(1, 0xA700)).remote(store(1)[3000:])
-    released(association.remote(echo(2)).orthanc(echo_response(2)))
-
-    assert [one["status"] for one in association.operations] == [0xA700, 0]
-
-
-def test_an_unknown_command_is_an_operation_all_the_same(association: Overheard) -> None:
-    command = say.encoded(say.identifier(CommandField=0x0222, MessageID=5, CommandDataSetType=0x0101))
-    answer = say.encoded(
-        say.identifier(
-            CommandField=0x8222, MessageIDBeingRespondedTo=5, CommandDataSetType=0x0101, Status=0x0211
-        )
-    )
-    association.remote(say.p_data([(say.ECHO, b"\x03" + command)]))
-    released(association.orthanc(say.p_data([(say.ECHO, b"\x03" + answer)])))
-
-    assert (association.operation["kind"], association.operation["status_class"]) == ("other", "failure")
 
 
 # Our own probes
