@@ -86,7 +86,10 @@ def _unaccounted(session: Session) -> list[Row[Any]]:
 
 
 def _candidates(session: Session, uids: Iterable[str]) -> dict[str, list[Row[Any]]]:
-    """The acknowledged C-STOREs of these instances that aren't known to have brought one, oldest first."""
+    """The acknowledged C-STOREs of these instances that aren't known to have brought one.
+
+    Those of which nothing is known first: a duplicate may turn out to be none, when Orthanc had lost it.
+    """
     wanted = list(uids)
     if not wanted:
         return {}
@@ -102,7 +105,7 @@ def _candidates(session: Session, uids: Iterable[str]) -> dict[str, list[Row[Any
         )
         .where(Operation.sop_instance_uid.in_(wanted))
         .where(Operation.storage.in_([Storage.AWAITED, Storage.DUPLICATE, Storage.NOT_HELD]))
-        .order_by(Operation.started_at)
+        .order_by(Operation.storage != Storage.AWAITED, Operation.started_at)
     )
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in list[Row[Any]](session.execute(query)):
