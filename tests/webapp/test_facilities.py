@@ -586,7 +586,13 @@ def test_the_connection_sheet_has_all_that_the_engineer_needs(
 ) -> None:
     facility = create_facility(site_database, "East")
     entity = create_application_entity(
-        site_database, facility.id, ae_title="CT EAST", host="192.0.2.9", port=11119, may_find=True
+        site_database,
+        facility.id,
+        ae_title="CT EAST",
+        host="192.0.2.9",
+        port=11119,
+        may_find=True,
+        may_get=True,
     )
     path = f"/facilities/{facility.id}/application-entities/{entity.id}/connection-sheet"
     cookie = admin.get_cookie("noctis-8000")
@@ -595,8 +601,9 @@ def test_the_connection_sheet_has_all_that_the_engineer_needs(
     page = admin.get(path, base_url="http://archive.example.org:8000").text
     assert "echoscu -v -aet &#39;CT EAST&#39; -aec NOCTIS archive.example.org 11112" in page
     assert "192.0.2.9:11119" in page
-    assert "C-ECHO, C-STORE, C-FIND" in page
+    assert "C-ECHO, C-STORE, C-FIND, C-GET" in page
     assert "findscu" in page
+    assert "getscu -v -S" in page
     assert "movescu" not in page
     assert "only this machine has" not in page
     assert "only this machine has" in admin.get(path).text  # asked at localhost
