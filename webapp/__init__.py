@@ -26,7 +26,7 @@ from webapp import (
     users,
     worklist,
 )
-from webapp.transfers import pages as transfers
+from webapp.transfers import pages as transfer_pages
 
 _FEATURES = (
     health,
@@ -41,7 +41,7 @@ _FEATURES = (
     unknown_senders,
     facility_exchange,
     study_links,
-    transfers,
+    transfer_pages,
 )
 
 

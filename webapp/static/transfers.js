@@ -25,6 +25,11 @@ function showSeconds(root) {
   }
 }
 
+// A chart's times of day
+function showClocks() {
+  for (const label of document.querySelectorAll("[data-clock]")) label.textContent = localTime(label.dataset.clock).slice(11);
+}
+
 function showTimes(root) {
   showLocalTimes(root);
   showSeconds(root);
@@ -77,9 +82,10 @@ function showNews({ keys, rows, alarms }) {
     exchangeRow(document.querySelector(`tr[data-key="${key}"]`), fresh);
   }
   const place = document.getElementById("alarms");
-  if (place.dataset.text === alarms) return; // it is read aloud
-  place.dataset.text = place.innerHTML = alarms;
-  showTimes(place);
+  const fresh = document.createElement("div");
+  fresh.innerHTML = alarms;
+  showTimes(fresh);
+  if (fresh.innerHTML.trim() !== place.innerHTML.trim()) place.replaceChildren(...fresh.childNodes); // it is read aloud
 }
 
 // An open association: the server has the words, what changed is taken out of a fresh copy of this page.
@@ -114,6 +120,7 @@ function leadBack() {
 }
 
 showSeconds(document);
+showClocks();
 prepareKeys(ROWS);
 leadBack();
 if (filters) {

@@ -71,6 +71,11 @@ def agreement_of(presentation_contexts: Sequence[Sequence[Any]]) -> str:
     return f"Orthanc refused {asked}: it takes none of these SOP classes in these transfer syntaxes."
 
 
+def refused_first(presentation_contexts: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """Those without an answer, too; else as they were asked for."""
+    return sorted(presentation_contexts, key=lambda context: context[3] == 0)
+
+
 def result_name(result: int | None) -> str:
     """Of a presentation context."""
     return "no answer" if result is None else _RESULTS.get(result, f"refused (result {result})")

@@ -25,7 +25,8 @@ from webapp import sop_classes
 from webapp.security import require_role
 from webapp.services import current_database, current_services
 from webapp.sessions import current_user
-from webapp.transfers import descriptions, details, export, log
+from webapp.transfers import charts, descriptions, details, export, log
+from webapp.transfers.figures import PRESETS, Figures, Period, as_json, load_figures
 from webapp.transfers.filters import Filters, TimePreset, View
 from webapp.transfers.health import load_health
 from webapp.transfers.keys import RowKey
@@ -149,7 +150,7 @@ def association(key: str) -> str:
         "transfers/association.html",
         row=row,
         one=found,
-        agreement=descriptions.agreement_of(found.presentation_contexts),
+        contexts=descriptions.refused_first(found.presentation_contexts),
         rows=rows,
         next_number=next_number,
         is_first_page=after == 0,
@@ -209,7 +210,26 @@ def _download(
 @blueprint.get("/figures")
 @require_role(*READERS)
 def figures() -> str:
-    return ""
+    found = _figures()
+    return render_template(
+        "transfers/figures.html",
+        figures=found,
+        chart=charts.chart_of(found.buckets),
+        Period=Period,
+        time=PRESETS[found.period].value,
+    )
+
+
+@blueprint.get("/figures.json")
+@require_role(*READERS)
+def figures_json() -> Response:
+    return jsonify(as_json(_figures()))
+
+
+def _figures() -> Figures:
+    asked = request.args.get("period", "")
+    with current_database().read() as session:
+        return load_figures(session, Period(asked) if asked in set(Period) else Period.DAY, datetime.now(UTC))
 
 
 def _get(session: Session, model: type[R], text: str) -> R:
