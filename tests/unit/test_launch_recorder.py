@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launch import orthanc, recorder
+from launch import orthanc, recorder, start
 from settings import Settings, SettingsError
 from tests.certificates import make_certificate
 
@@ -100,3 +100,12 @@ def test_a_recorder_that_would_forward_to_itself_is_refused() -> None:
 
 def test_without_a_recorder_nothing_of_it_is_asked(pair: dict[str, object]) -> None:
     recorder.check(Settings.model_validate(pair | {"dicom_tls_key": "", "recorder": "off"}))
+
+
+def test_the_orthanc_of_a_container_is_ours_though_it_has_an_address(tmp_path: Path) -> None:
+    settings = Settings(max_associations=5000, orthanc_url="http://orthanc:8042", orthanc_password="x")
+
+    with pytest.raises(SettingsError, match="NOCTIS_MAX_ASSOCIATIONS"):
+        start.write_container_configuration(settings, tmp_path / "orthanc.json", tmp_path, tmp_path)
+
+    assert not (tmp_path / "orthanc.json").exists()
