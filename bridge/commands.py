@@ -43,7 +43,7 @@ class Bridge:
         self.database = Database(make_engine(settings.sqlalchemy_url, is_durable=False))
         self.client = self._client(_SECONDS_FOR_WORK)
         self._encryption_key = settings.secret("encryption_key")
-        self._collect = collector_of(settings.transfer_collector)
+        self._collector = collector_of(settings.transfer_collector)
 
     def client_for_people(self) -> OrthancClient:
         """For those who wait: what takes longer is said to be silent."""
@@ -62,7 +62,7 @@ class Bridge:
         return Worker(self.database, self.client, interval, decisions)
 
     def transfer_log(self) -> TransferLog:
-        return TransferLog(self.database, self.client_for_people(), self.settings, self._collect)
+        return TransferLog(self.database, self.client_for_people(), self.settings, self._collector)
 
 
 @click.group()

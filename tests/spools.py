@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bridge.recorder.records import Record
 from bridge.recorder.spool import Spool
-from bridge.transfers.collector import Send
+from bridge.transfers.collector import Collector
 from bridge.transfers.transfer_log import TransferLog
 from database.session import Database
 from settings import Settings
@@ -25,13 +25,11 @@ def spool_in(data_dir: Path) -> Iterator[Spool]:
 
 
 @contextmanager
-def reading(
-    database: Database, data_dir: Path, collect: Send | None = None, **settings: object
-) -> Iterator[TransferLog]:
+def reading(database: Database, data_dir: Path, collector: Collector | None = None) -> Iterator[TransferLog]:
     """A log that reads the data folder's spool; its Orthanc knows of nothing."""
     with FakeOrthanc() as fake:
         client = fake.client()
-        log = TransferLog(database, client, Settings(data_dir=data_dir, **settings), collect)  # type: ignore[arg-type]
+        log = TransferLog(database, client, Settings(data_dir=data_dir), collector)
         yield log
         log.close()
         client.close()

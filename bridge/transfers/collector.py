@@ -6,10 +6,10 @@ own losses).
 
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from logging.handlers import SysLogHandler
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import orjson
@@ -17,16 +17,22 @@ import orjson
 from bridge.transfers.rows import Row
 from settings import SettingsError
 
-Send = Callable[[Iterable[Row]], None]
 _SYSLOG_PORT = 514
 
 
-def collector_of(target: str) -> Send | None:
+class Collector(Protocol):
+    """Gets associations and operations that ended. Safe to give the same one twice."""
+
+    def send(self, rows: Iterable[Row]) -> None: ...
+    def close(self) -> None: ...
+
+
+def collector_of(target: str) -> Collector | None:
     """For NOCTIS_TRANSFER_COLLECTOR; None when it is empty. Raises SettingsError."""
     if not target:
         return None
     if target == "stdout":
-        return _print
+        return StandardOutput()
     address = urlsplit(target)
     try:
         host, port = address.hostname, address.port or _SYSLOG_PORT
@@ -34,23 +40,33 @@ def collector_of(target: str) -> Send | None:
         host, port = None, 0
     if address.scheme != "syslog" or not host:
         raise SettingsError("NOCTIS_TRANSFER_COLLECTOR: must be stdout or syslog://HOST:PORT.")
-    handler = SysLogHandler((host, port), facility=SysLogHandler.LOG_DAEMON)
-    handler.ident = "noctis: "
-    handler.append_nul = False
+    return Syslog(host, port)
 
-    def send(rows: Iterable[Row]) -> None:
+
+class StandardOutput:
+    def send(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            handler.emit(
-                logging.makeLogRecord({"msg": _line(row), "levelno": logging.INFO, "levelname": "INFO"})
-            )
+            sys.stdout.write(f"{_line(row)}\n")
+        sys.stdout.flush()
 
-    return send
+    def close(self) -> None:
+        """Standard output isn't ours."""
 
 
-def _print(rows: Iterable[Row]) -> None:
-    for row in rows:
-        sys.stdout.write(f"{_line(row)}\n")
-    sys.stdout.flush()
+class Syslog:
+    """RFC 3164 over UDP, as the standard library writes it: facility daemon, severity info."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._handler = SysLogHandler((host, port), facility=SysLogHandler.LOG_DAEMON)
+        self._handler.ident = "noctis: "
+        self._handler.append_nul = False
+
+    def send(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._handler.emit(logging.makeLogRecord({"msg": _line(row), "levelname": "INFO"}))
+
+    def close(self) -> None:
+        self._handler.close()
 
 
 def _line(row: Row) -> str:

@@ -12,7 +12,7 @@ from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.orthanc_client import OrthancClient
 from bridge.transfers import outgoing, retention
 from bridge.transfers.accounting import Accounting
-from bridge.transfers.collector import Send
+from bridge.transfers.collector import Collector
 from bridge.transfers.door_file import DoorFile
 from bridge.transfers.reading import Chunk, Position, name_of, read_chunk
 from bridge.transfers.writing import ChunkWriter, SpoolState, beat, load_spool
@@ -33,7 +33,11 @@ class TransferLog:
     """One spool's reader, and whatever else feeds the log. One bridge reads a spool at a time."""
 
     def __init__(
-        self, database: Database, client: OrthancClient, settings: Settings, collect: Send | None = None
+        self,
+        database: Database,
+        client: OrthancClient,
+        settings: Settings,
+        collector: Collector | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -41,7 +45,7 @@ class TransferLog:
         self._spool: SpoolState | None = None
         self._accounting = Accounting(database, has_recorder=settings.has_recorder)
         self._jobs = outgoing.Jobs(database, client)
-        self._collect = collect
+        self._collector = collector
         self._lock: IO[bytes] | None = None
         self._aside_at = self._retention_at = 0.0
         self._door = threading.Thread(target=self._keep_door, name="door", daemon=True)
@@ -51,6 +55,8 @@ class TransferLog:
         self._stop.set()
         if self._door.is_alive():
             self._door.join()
+        if self._collector is not None:
+            self._collector.close()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -115,8 +121,8 @@ class TransferLog:
         with self._database.write() as session:
             writer = ChunkWriter(session, self._spool)
             writer.write(chunk)
-            if self._collect is not None:
-                self._collect(writer.ended)
+            if self._collector is not None:
+                self._collector.send(writer.ended)
         self._spool = SpoolState(
             self._spool.id, chunk.position, writer.boot, writer.recorded_at, writer.damaged_count
         )

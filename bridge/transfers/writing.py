@@ -60,10 +60,10 @@ def load_spool(database: Database, name: str) -> SpoolState:
 
 @dataclass(slots=True)
 class _Part:
-    """Rows between two records that close what is open: the latest of each key."""
+    """Between two records that close what is open: the latest of each number, which says all there is."""
 
-    associations: dict[int, Row] = field(default_factory=dict)
-    operations: dict[int, Row] = field(default_factory=dict)
+    associations: dict[int, Record] = field(default_factory=dict)
+    operations: dict[int, Record] = field(default_factory=dict)
 
 
 class ChunkWriter:
@@ -95,14 +95,10 @@ class ChunkWriter:
         kind = record["record"]
         if kind == "operation":
             self._note_time(record.get("ended_at") or record["started_at"])
-            row = operation_row(record, self._spool.id, self.boot)
-            if row is not None:
-                self._part.operations[row["number"]] = row
+            self._part.operations[record["number"]] = record
         elif kind == "association":
             self._note_time(record.get("ended_at") or record["started_at"])
-            row = association_row(record, self._spool.id, self.boot)
-            if row is not None:
-                self._part.associations[row["number"]] = row
+            self._part.associations[record["number"]] = record
         elif kind == "boot":
             self._take_boot(record)
         elif kind == "gap":
@@ -138,25 +134,32 @@ class ChunkWriter:
 
     def _interrupt(self, reason: str, associations: Any, operations: Any) -> None:
         """What is open now and fits never got an end that was written down."""
-        self._session.execute(
-            update(Association)
-            .where(Association.spool_id == self._spool.id)
-            .where(Association.outcome == AssociationOutcome.OPEN, associations)
-            .values(outcome=AssociationOutcome.INTERRUPTED)
-            .execution_options(synchronize_session=False)
-        )
-        self._session.execute(
-            update(Operation)
-            .where(Operation.status_class == StatusClass.OPEN, Operation.spool_id == self._spool.id)
-            .where(operations)
-            .values(status_class=StatusClass.INTERRUPTED, reason=reason)
-            .execution_options(synchronize_session=False)
-        )
+        for model, is_open, lost in (
+            (Association, Association.outcome == AssociationOutcome.OPEN, associations),
+            (Operation, Operation.status_class == StatusClass.OPEN, operations),
+        ):
+            values = _interrupted(model, reason)
+            keys = self._session.execute(
+                update(model)
+                .where(is_open, model.spool_id == self._spool.id, lost)
+                .values(**values)
+                .returning(model.started_at, model.boot, model.number)
+                .execution_options(synchronize_session=False)
+            )
+            self.ended += [dict(zip(_KEY, key, strict=True)) | values for key in keys]
 
     def _flush(self) -> None:
         part, self._part = self._part, _Part()
-        self.ended += write_associations(self._session, list(part.associations.values()))
-        self.ended += write_operations(self._session, list(part.operations.values()))
+        self.ended += write_associations(self._session, self._rows(association_row, part.associations))
+        self.ended += write_operations(self._session, self._rows(operation_row, part.operations))
+
+    def _rows(self, to_row: ToRow, records: dict[int, Record]) -> list[Row]:
+        """Raises TypeError for a record that no recorder writes: the one before it may be lost with it."""
+        try:
+            rows = [to_row(record, self._spool.id, self.boot) for record in records.values()]
+        except _NOT_A_RECORD as error:
+            raise TypeError("a record that no recorder writes") from error
+        return [row for row in rows if row is not None]
 
     def _move(self, position: Position) -> None:
         before = self._spool.position
@@ -177,6 +180,12 @@ class ChunkWriter:
         assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE answers
         if result.rowcount != 1:
             raise CursorMoved
+
+
+def _interrupted(model: type[Association | Operation], reason: str) -> Row:
+    if model is Association:
+        return {"outcome": AssociationOutcome.INTERRUPTED}
+    return {"status_class": StatusClass.INTERRUPTED, "reason": reason}
 
 
 def write_associations(session: Session, rows: list[Row]) -> list[Row]:

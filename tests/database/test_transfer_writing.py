@@ -11,8 +11,8 @@ from sqlalchemy import func, select, update
 from bridge.errors import CursorMoved
 from bridge.recorder.records import now
 from bridge.transfers import retention
+from bridge.transfers.collector import StandardOutput
 from bridge.transfers.reading import Position, unread
-from bridge.transfers.rows import Row
 from database.models import Association, Operation, Sender, Spool, SpoolGap, TransferHour
 from database.session import Database
 from database.transfer_terms import AssociationOutcome, DoorReason, StatusClass, Storage
@@ -263,17 +263,25 @@ def test_how_much_isnt_read_is_known(database: Database, tmp_path: Path) -> None
     assert since == pytest.approx(START / 1e6)
 
 
-def test_a_collector_gets_each_end_as_a_line(database: Database, tmp_path: Path) -> None:
-    told: list[Row] = []
-    with spool_in(tmp_path) as spool, reading(database, tmp_path, told.extend) as log:
-        for record in (association(1, START), store(2, 1, START)):
-            spool.write(record)
+def test_a_collector_gets_each_end_as_a_line(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with reading(database, tmp_path, StandardOutput()) as log:
+        with spool_in(tmp_path) as spool:
+            for record in (association(1, START), store(2, 1, START), store(3, 1, START)):
+                spool.write(record)
+                log.drain()
+            assert capsys.readouterr().out == ""
+            spool.write(ended(store(2, 1, START)))
             log.drain()
-            assert told == []
-        spool.write(ended(store(2, 1, START)))
-        spool.write(ended(association(1, START)))
-        log.drain()
-    assert [row.get("kind", "association") for row in told] == ["association", "c-store"]
+        with spool_in(tmp_path):
+            log.drain()
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["number"], one.get("outcome") or one["status_class"]) for one in told] == [
+        (2, "success"),
+        (1, "interrupted"),
+        (3, "interrupted"),
+    ]
 
 
 def _numbers(database: Database) -> list[int]:
