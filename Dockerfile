@@ -1,4 +1,4 @@
-# Bridge, webapp and launcher. Orthanc and PostgreSQL come from their own images (docker-compose.yml).
+# Recorder, bridge, webapp and launcher. Orthanc and PostgreSQL come from their own images (docker-compose.yml).
 FROM python:3.13-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -28,7 +28,7 @@ def main() -> None:
 @main.command()
 @click.option("--demo", is_flag=True, help="When all answers, let emulated modalities send studies.")
 def run(demo: bool) -> None:
-    """Start Orthanc, bridge and webapp, and keep them running until Ctrl-C."""
+    """Start Orthanc, recorder, bridge and webapp, and keep them running until Ctrl-C."""
     start.run(load_settings(), demo=demo)
 
 
