@@ -135,15 +135,18 @@ def _value(data_set: Elements, tag: int) -> bytes:
 
 
 def _read(data_set: bytes, transfer_syntax: str) -> Elements:
-    syntax = UID(transfer_syntax)
     try:
-        if syntax.is_deflated:  # Orthanc accepts none for queries
-            raise Unreadable("a deflated data set")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they quote values, and Python remembers each that it showed
-            found = read_dataset(
-                BytesIO(data_set), syntax.is_implicit_VR, syntax.is_little_endian, bytelength=len(data_set)
-            )
-        return {int(tag): found.get_item(tag, keep_deferred=True) for tag in found.keys()}  # noqa: SIM118
+            return _elements(data_set, UID(transfer_syntax))
     except Exception as problem:  # pydicom meets broken data sets with exceptions of every kind
         raise Unreadable("a data set that can't be read") from problem
+
+
+def _elements(data_set: bytes, syntax: UID) -> Elements:
+    if syntax.is_deflated:
+        raise Unreadable("a deflated data set")  # Orthanc accepts none for queries
+    found = read_dataset(
+        BytesIO(data_set), syntax.is_implicit_VR, syntax.is_little_endian, bytelength=len(data_set)
+    )
+    return {int(tag): found.get_item(tag, keep_deferred=True) for tag in found.keys()}  # noqa: SIM118

@@ -182,6 +182,7 @@ class StopSignal:
 
 def run(settings: Settings) -> None:
     """Record until SIGTERM. Raises OSError, ssl.SSLError and SpoolInUse before anything is recorded."""
+    logging.getLogger("pydicom").disabled = True  # it would quote values of data sets
     _allow_descriptors()
     stop = StopSignal()
     spool = Spool(settings.spool_dir)

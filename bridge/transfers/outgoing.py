@@ -4,20 +4,25 @@ Neither passes the recorder. A job is one row, however many instances it sent: O
 """
 
 import hashlib
+import logging
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from bridge.errors import OrthancRefused
+from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.orthanc_client import OrthancClient
 from bridge.transfers.rows import OPERATION, Row
 from bridge.transfers.writing import write_operations
 from database.models import ConnectionTest, Instance, Operation, Series, Study
 from database.session import Database
 from database.transfer_terms import Direction, OperationKind, Source, StatusClass
+
+logger = logging.getLogger(__name__)
 
 JOB_BOOT, TEST_BOOT = 1, 2
 """In place of a recorder's boot, beside ``accounting.UNRECORDED_BOOT``."""
@@ -28,6 +33,7 @@ _KINDS = {
 }
 _ENDED = {"Success": StatusClass.SUCCESS, "Failure": StatusClass.FAILURE}
 _TESTS_A_STEP = 200
+_LOOK_SECONDS = 2.0
 
 
 class Jobs:
@@ -38,8 +44,16 @@ class Jobs:
         self._client = client
         self._seen: set[str] = set()
 
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop``, in a thread of its own: an Orthanc that hangs mustn't hold up the spool."""
+        while not stop.wait(_LOOK_SECONDS):
+            try:
+                self.step()
+            except (OrthancUnavailable, OrthancRefused, DBAPIError) as error:
+                logger.debug("Orthanc's jobs are looked at later (%s)", type(error).__name__)
+
     def step(self) -> None:
-        """Raises OrthancUnavailable and OrthancRefused."""
+        """Raises OrthancUnavailable, OrthancRefused and SQLAlchemy's errors."""
         ids = set(self._client.job_ids())
         self._seen &= ids
         for job_id in sorted(ids - self._seen):

@@ -4,6 +4,7 @@ import fcntl
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import IO
 
 from sqlalchemy.exc import DataError, IntegrityError
@@ -48,13 +49,18 @@ class TransferLog:
         self._collector = collector
         self._lock: IO[bytes] | None = None
         self._aside_at = self._retention_at = 0.0
-        self._door = threading.Thread(target=self._keep_door, name="door", daemon=True)
         self._stop = threading.Event()
+        beside = {"door": DoorFile(database, self._folder).run, "jobs": self._jobs.run}
+        self._threads = [
+            threading.Thread(target=run, args=(self._stop,), name=name, daemon=True)
+            for name, run in beside.items()
+        ]
 
     def close(self) -> None:
         self._stop.set()
-        if self._door.is_alive():
-            self._door.join()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
         if self._collector is not None:
             self._collector.close()
         if self._lock is not None:
@@ -84,6 +90,8 @@ class TransferLog:
         while self._read() or self._accounting.step():
             pass
         self._look_aside()
+        with suppress(OrthancUnavailable, OrthancRefused):
+            self._jobs.step()
 
     def _leads(self) -> bool:
         """The lock ends with the process that holds it."""
@@ -97,7 +105,8 @@ class TransferLog:
             file.close()
             return False
         self._lock = file
-        self._door.start()
+        for thread in self._threads:
+            thread.start()
         return True
 
     def _read(self) -> bool:
@@ -151,10 +160,3 @@ class TransferLog:
                 retention.remove_segments(
                     self._folder, self._spool.position, self._settings.spool_retention_days
                 )
-        try:
-            self._jobs.step()
-        except (OrthancUnavailable, OrthancRefused) as error:
-            logger.debug("Orthanc's jobs are looked at later: %s", error)
-
-    def _keep_door(self) -> None:
-        DoorFile(self._database, self._folder).run(self._stop)

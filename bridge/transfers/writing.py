@@ -4,7 +4,7 @@ What has ended never changes any more, whatever is read again: sums count it onc
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from bridge.errors import CursorMoved
 from bridge.transfers.reading import Chunk, Position
 from bridge.transfers.rows import (
+    Record,
     Row,
     association_row,
     hour_key,
@@ -32,6 +33,7 @@ _KEY = ("started_at", "boot", "number")
 _NOT_A_RECORD = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 _INTERRUPTED = "the recorder ended before the response"
 _LOST = "its end could not be recorded"
+ToRow = Callable[[Record, int, int], Row | None]
 
 
 @dataclass(slots=True)

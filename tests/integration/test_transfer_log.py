@@ -216,7 +216,7 @@ def test_what_orthanc_sent_is_logged_once_from_its_jobs(
             answer = client._api.post(f"{orthanc.url}/modalities/{name}/store", json=study_id)
             assert answer.status_code == status
     for _ in range(2):
-        log._look_aside()
+        log.drain()
     sent, failed = (one for one in _operations(database) if one.source is Source.JOB)
     assert (sent.remote_ae_title, sent.status_class, sent.completed_count) == (
         "READER",
