@@ -297,3 +297,13 @@ def test_no_bytes_make_an_identifier_raise_anything_but_unreadable(data: bytes, 
     for read in (query_of, failed_uids_of):
         with suppress(Unreadable):
             read(data, syntax)
+
+
+@pytest.mark.parametrize("syntax", [say.IMPLICIT, ".2.840"])
+def test_no_value_comes_into_a_warning(syntax: str, recwarn: pytest.WarningsRecorder) -> None:
+    query = say.encoded(_QUERY).replace(b"ISO_IR 192", b"KRANKHEIT!")
+
+    with suppress(Unreadable):
+        query_of(query, syntax)
+
+    assert [str(one.message) for one in recwarn] == []
