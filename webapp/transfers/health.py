@@ -38,9 +38,10 @@ def load_health(
     """With the gaps of the last days, or of the time asked for."""
     spools = session.scalars(select(Spool).order_by(Spool.name)).all()
     now = datetime.now(UTC)
+    last = until or now
     gaps = (
         select(SpoolGap)
-        .where(SpoolGap.ended_at >= (since or now - _RECENTLY), SpoolGap.began_at < (until or now))
+        .where(SpoolGap.ended_at >= (since or last - _RECENTLY), SpoolGap.began_at < last)
         .order_by(SpoolGap.began_at.desc())
         .limit(_MOST_GAPS)
     )
