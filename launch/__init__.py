@@ -1,1 +1,1 @@
-"""Starts Noctis: settings checked, database migrated, Orthanc, recorder, bridge and webapp under one supervisor."""
+"""Starts Noctis: settings checked, database migrated, then all its processes under one supervisor."""
