@@ -14,6 +14,7 @@ from bench import (
     bridge_memory,
     freshness,
     ingest_overhead,
+    log_catch_up,
     recorder_connections,
     recorder_throughput,
     sync_catch_up,
@@ -31,6 +32,7 @@ _BENCHMARKS: dict[str, Benchmark] = {
     "recorder_small": partial(recorder_throughput.measure, recorder_throughput.SMALL_INSTANCES),
     "recorder_default_sender": partial(recorder_throughput.measure, recorder_throughput.DEFAULT_SENDER),
     "recorder_connections": recorder_connections.measure,
+    "log_catch_up": log_catch_up.measure,
 }
 
 
