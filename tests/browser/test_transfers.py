@@ -1,4 +1,4 @@
-"""The transfer log in a real browser: what comes is announced, what is open gets its end, keys lead through."""
+"""The transfer log in a real browser: what comes is announced, what is open ends, keys lead through it."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -96,7 +96,7 @@ def test_an_association_says_what_was_done_in_it(
     ],
 )
 def test_only_where_all_was_refused_nothing_could_be_done(results: list[int | None], said: str) -> None:
-    contexts = [[at, CT_IMAGE, [], result, ""] for at, result in enumerate(results)]
+    contexts: list[list[Any]] = [[at, CT_IMAGE, [], result, ""] for at, result in enumerate(results)]
     sentence = descriptions.agreement_of(contexts)
     assert sentence.startswith(said)
     assert bool(sentence) == bool(said)
