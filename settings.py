@@ -4,6 +4,7 @@ All processes (launcher, bridge, webapp, emulator) take a ``Settings`` object; n
 environment. The table in the README is checked against this module by a test.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 SecretName = Literal["orthanc_password", "secret_key", "admin_password", "encryption_key"]
 PROBE_AE_TITLE = "NOCTIS_PROBE"
 """The AE title of our own checks (launcher, doctor); the bridge registers it."""
+DOCTOR_AE_TITLE = re.compile("DOCTOR_[0-9A-F]{8}")
+"""Those that the doctor makes up when it stores a test object."""
 
 
 def _check_ae_title(value: str) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from bridge.recorder import associate
 from bridge.recorder import door as doors
+from bridge.recorder.address import OrthancAddress
 from bridge.recorder.associate import AssociationRequest
 from bridge.recorder.dialogue import Dialogue
 from bridge.recorder.door import Door
@@ -35,7 +36,7 @@ class Host(Protocol):
     selector: BaseSelector
     buffer: memoryview
     door: Door
-    orthanc_address: tuple[str, int]
+    orthanc_address: OrthancAddress
     is_ending: bool
 
     def write(self, record: Record) -> None: ...
@@ -239,7 +240,10 @@ class Connection:
     def _connect(self) -> None:
         self.state = State.CONNECTING
         self._deadline = time.monotonic() + _CONNECT_SECONDS
-        address = self._host.orthanc_address
+        address = self._host.orthanc_address.now
+        if address is None:
+            self._reject(DoorReason.ORTHANC_UNREACHABLE)
+            return
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         try:
             stream = Stream(socket.socket(family, socket.SOCK_STREAM))

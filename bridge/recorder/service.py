@@ -4,19 +4,18 @@ One thread and one buffer for all associations. A selector's loop rather than as
 sent on and read through in one step, with nothing kept for those who are silent.
 """
 
-import ipaddress
 import logging
 import os
 import resource
 import signal
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from selectors import EVENT_READ, BaseSelector, DefaultSelector
 
+from bridge.recorder.address import OrthancAddress
 from bridge.recorder.connection import Connection
 from bridge.recorder.door import Door
 from bridge.recorder.handshake import Handshake
@@ -34,7 +33,6 @@ _BUFFER_LENGTH = 256 * 1024
 _TICK_SECONDS = 0.5
 _SECONDS_TO_END = 8.0
 """For running associations after SIGTERM."""
-_RESOLVE_SECONDS = 10.0
 _CONNECTIONS_AN_ASSOCIATION = 3
 """So many may stand at the door for each that may be inside; more are closed unheard."""
 
@@ -47,9 +45,8 @@ class Recorder:
         self.selector: BaseSelector = DefaultSelector()
         self.buffer = memoryview(bytearray(_BUFFER_LENGTH))
         self.door = Door(settings.spool_dir, settings.max_associations, settings.max_associations_per_address)
-        self.orthanc_address = _resolve(*settings.orthanc_dicom_address)
+        self.orthanc_address = OrthancAddress(*settings.orthanc_dicom_address)
         self.is_ending = False
-        self._asked_address = settings.orthanc_dicom_address
         self._spool = spool
         self._number = 0
         self._connections: set[Connection] = set()
@@ -153,15 +150,6 @@ class Recorder:
 
         self._handshakes.add(Handshake(self, self._tls, connection, Caller(*address, is_tls=True), done))
 
-    def resolve_again_and_again(self) -> None:
-        """In a thread of its own, where Orthanc has a name: it may move, and looking it up may take long."""
-        while not self.is_ending:
-            time.sleep(_RESOLVE_SECONDS)
-            try:
-                self.orthanc_address = _resolve(*self._asked_address)
-            except OSError:
-                continue  # the address that is known may still be right
-
 
 class StopSignal:
     """SIGTERM and SIGINT, heard by the selector as well."""
@@ -190,11 +178,7 @@ def run(settings: Settings) -> None:
         recorder = Recorder(settings, spool)
         spool.open_numbers = recorder.open_numbers
         spool.announce()
-        if not _is_literal(settings.orthanc_dicom_address[0]):
-            threading.Thread(target=recorder.resolve_again_and_again, name="resolve", daemon=True).start()
-        logger.info(
-            "recording on port %d, for Orthanc at %s port %d", settings.dicom_port, *recorder.orthanc_address
-        )
+        logger.info("recording on port %d, for Orthanc at %s", settings.dicom_port, recorder.orthanc_address)
         recorder.run(stop)
     finally:
         spool.close()
@@ -220,17 +204,3 @@ def _allow_descriptors() -> None:
     """As many as the system lets us have: two an association."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _resolve(host: str, port: int) -> tuple[str, int]:
-    """Raises OSError."""
-    address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
-    return str(address[0]), int(address[1])
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
 import socket
 import threading
@@ -24,6 +25,7 @@ _LONGEST_SEGMENT_SECONDS = 3600.0
 _SYNC_SECONDS = 0.2
 _BOOT_EPOCH_MS = 1_577_836_800_000  # 2020: leaves room for the random part in 63 bits
 _BOOT_RANDOM_BITS = 20
+_SEGMENT = re.compile(r"(\d{19})-\d{6}\.jsonl")
 NAME_FILE = "name"
 LOCK_FILE = "recorder.lock"
 
@@ -123,10 +125,12 @@ class Spool:
         self._is_dirty = True
 
     def _cut_back(self) -> None:
+        """Take a half line away; where it can't be, it stays as the segment's end."""
         try:
             os.ftruncate(self._file, self._size)
         except OSError:
             self._is_torn = True
+            self._size = os.fstat(self._file).st_size
 
     def _roll(self) -> None:
         """Begin a new segment. Raises OSError; the old one is then kept."""
@@ -220,7 +224,7 @@ def _name(folder: Path) -> str:
 
 def _next_boot(folder: Path) -> int:
     """Above all before it, whatever the clock says; random, as no two recorders may have the same."""
-    fresh = (time.time_ns() // 1_000_000 - _BOOT_EPOCH_MS) << _BOOT_RANDOM_BITS
+    fresh = max(0, time.time_ns() // 1_000_000 - _BOOT_EPOCH_MS) << _BOOT_RANDOM_BITS
     fresh += secrets.randbits(_BOOT_RANDOM_BITS)
-    segments = sorted(path.name for path in folder.glob("*.jsonl"))
-    return max(fresh, int(segments[-1].split("-")[0]) + 1) if segments else fresh
+    boots = [int(found[1]) for path in folder.iterdir() if (found := _SEGMENT.fullmatch(path.name))]
+    return max([fresh, *(boot + 1 for boot in boots)])

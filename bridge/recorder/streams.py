@@ -128,7 +128,9 @@ def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSL
     """For the TLS port; with ``client_ca`` clients must show its certificates. Raises OSError, SSLError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195, as PS3.15 B.9 and B.10 want it
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(
+        certificate, key, password=""
+    )  # an encrypted key fails, rather than ask a terminal
     if client_ca is not None:
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED

@@ -1,7 +1,7 @@
 """Sending lines of the transfer log to an external collector: JSON on standard output, or syslog.
 
-A line is sent before its rows are committed: after a crash it may come twice, never not at all (but for UDP's
-own losses).
+A line is sent before its rows are committed: after a crash it may come twice, never not at all. (UDP loses
+what nobody hears, and so is lost what comes while the collector's name leads nowhere.)
 """
 
 import logging
@@ -16,6 +16,8 @@ import orjson
 
 from bridge.transfers.rows import Row
 from settings import SettingsError
+
+logger = logging.getLogger(__name__)
 
 _SYSLOG_PORT = 514
 
@@ -57,16 +59,27 @@ class Syslog:
     """RFC 3164 over UDP, as the standard library writes it: facility daemon, severity info."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._handler = SysLogHandler((host, port), facility=SysLogHandler.LOG_DAEMON)
-        self._handler.ident = "noctis: "
-        self._handler.append_nul = False
+        self._address = (host, port)
+        self._handler: SysLogHandler | None = None
 
     def send(self, rows: Iterable[Row]) -> None:
+        try:
+            handler = self._handler or self._open()
+        except OSError as error:  # its name can't be found: the log itself goes on
+            logger.warning("the collector can't be reached (%s)", error.strerror)
+            return
         for row in rows:
-            self._handler.emit(logging.makeLogRecord({"msg": _line(row), "levelname": "INFO"}))
+            handler.emit(logging.makeLogRecord({"msg": _line(row), "levelname": "INFO"}))
 
     def close(self) -> None:
-        self._handler.close()
+        if self._handler is not None:
+            self._handler.close()
+
+    def _open(self) -> SysLogHandler:
+        handler = SysLogHandler(self._address, facility=SysLogHandler.LOG_DAEMON)
+        handler.ident, handler.append_nul = "noctis: ", False
+        self._handler = handler
+        return handler
 
 
 def _line(row: Row) -> str:

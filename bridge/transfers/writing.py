@@ -28,6 +28,7 @@ from database.models import Association, Operation, Sender, Spool, SpoolGap, Tra
 from database.session import Database
 from database.transfer_terms import AssociationOutcome, StatusClass
 from database.upsert import upsert
+from settings import DOCTOR_AE_TITLE
 
 _KEY = ("started_at", "boot", "number")
 _NOT_A_RECORD = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
@@ -209,7 +210,7 @@ def write_associations(session: Session, rows: list[Row]) -> list[Row]:
 def _write_senders(session: Session, associations: Iterable[Row]) -> None:
     latest: dict[str, Row] = {}
     for row in associations:
-        if row["remote_ae_title_key"]:
+        if row["remote_ae_title_key"] and not DOCTOR_AE_TITLE.fullmatch(row["remote_ae_title_key"]):
             known = latest.get(row["remote_ae_title_key"])
             sender = sender_row(row)
             if known is not None:

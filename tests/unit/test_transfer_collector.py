@@ -60,3 +60,11 @@ def test_nothing_is_sent_unless_asked_for() -> None:
 def test_another_target_is_refused_in_words(target: str) -> None:
     with pytest.raises(SettingsError, match="NOCTIS_TRANSFER_COLLECTOR: must be stdout or"):
         collector_of(target)
+
+
+def test_a_collector_whose_name_leads_nowhere_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    collector = collector_of("syslog://nobody.invalid:514")
+    assert collector is not None
+    collector.send(_rows())
+    collector.close()
+    assert "the collector can't be reached" in caplog.text

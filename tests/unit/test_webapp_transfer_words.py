@@ -256,3 +256,13 @@ def test_what_the_recorder_missed_is_not_invented() -> None:
 
 def test_codes_are_written_as_the_standard_does() -> None:
     assert [status_code(operation(status=one)) for one in (0, 0xA900, None)] == ["0000", "A900", ""]
+
+
+def test_a_failed_tls_handshake_is_said_to_be_one() -> None:
+    row = association(
+        AssociationOutcome.NOT_DICOM,
+        ended_by=EndedBy.RECORDER,
+        door_reason=DoorReason.NOT_AN_ASSOCIATION_REQUEST,
+        opaque_reason="the TLS handshake failed: CERTIFICATE_VERIFY_FAILED",
+    )
+    assert outcome_of(row, "NOCTIS").why == "The TLS handshake failed: CERTIFICATE_VERIFY_FAILED."

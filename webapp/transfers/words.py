@@ -47,7 +47,9 @@ def outcome_of(row: Association | Sender, own_ae_title: str) -> Words:
     calling = row.ae_title if isinstance(row, Sender) else row.calling_ae_title
     door_reason = row.door_reason or _DOOR_REASONS.get(row.outcome)
     if door_reason is not None:
-        return _at_the_door(door_reason, row.outcome, _titled(calling), row.remote_ip)
+        words = _at_the_door(door_reason, row.outcome, _titled(calling), row.remote_ip)
+        tls_problem = row.opaque_reason if isinstance(row, Association) else ""
+        return replace(words, why=f"{tls_problem[0].upper()}{tls_problem[1:]}.") if tls_problem else words
     if row.outcome is AssociationOutcome.REJECTED:
         return _rejected(row, _titled(calling), own_ae_title)
     if row.outcome is AssociationOutcome.ABORTED:
