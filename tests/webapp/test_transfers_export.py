@@ -81,7 +81,7 @@ def test_no_cell_is_a_formula(chief: FlaskClient, site_database: Database, title
 def test_a_file_has_a_name_and_excels_mark(chief: FlaskClient) -> None:
     answer = chief.get("/transfers/export.csv?view=operations")
     assert answer.headers["Content-Disposition"].startswith("attachment; filename=operations-20")
-    assert answer.data.startswith(b"\xef\xbb\xbffacility,started_at,")
+    assert answer.data.startswith(b"\xef\xbb\xbfkey,association_key,facility,started_at,")
     assert json_rows(chief) == []
 
 
@@ -98,7 +98,7 @@ def test_a_large_export_is_read_in_pages_and_has_every_row_once(
     insert_many(site_database, Association, values)
     for query in ("", f"?facility={facility.code}"):
         with counted_queries(site_database) as statements:
-            numbers = [one["number"] for one in json_rows(chief, query)]
+            numbers = [int(one["key"].split("-")[2]) for one in json_rows(chief, query)]
         assert numbers == sorted((one["number"] for one in values), reverse=True)
         pages = [one for one in statements if "FROM association" in one]
         assert len(pages) == 11
@@ -134,6 +134,9 @@ def test_a_row_that_goes_meanwhile_ends_no_export(
 
 
 def test_operations_know_their_associations(chief: FlaskClient, site_database: Database) -> None:
-    association, _ = create_dialogue(site_database, [{}])
-    [record] = json_rows(chief, "?view=operations")
-    assert record["association_number"] == association.number
+    association, [operation] = create_dialogue(site_database, [{}])
+    create_operation(site_database, started_at=ago(hours=1))
+    records = json_rows(chief, "?view=operations")
+    keys = [(one["key"], one["association_key"]) for one in records]
+    assert keys[0] == (str(RowKey.of(operation)), str(RowKey.of(association)))
+    assert keys[1][1] == ""

@@ -24,7 +24,17 @@ from webapp.transfers.rows import facilities_of
 from webapp.transfers.words import outcome_of, status_of
 
 _ROWS_A_PAGE = 1000
-_LEFT_OUT = {"spool_id", "remote_ae_title_key", "presentation_contexts"}
+# Keys, which addresses of pages have too, stand for the numbers that they are made of: those have 63 bits,
+# which many readers of JSON round.
+_LEFT_OUT = {
+    "spool_id",
+    "boot",
+    "number",
+    "association_started_at",
+    "association_number",
+    "remote_ae_title_key",
+    "presentation_contexts",
+}
 
 Record = dict[str, Any]
 
@@ -63,7 +73,16 @@ def _pages(database: Database, filters: Filters, own_ae_title: str) -> Iterator[
 
 
 def _columns(model: Any) -> list[str]:
-    return ["facility", *_stored(model), "duration_seconds", "ending", "why", "advice"]
+    return [
+        "key",
+        "association_key",
+        "facility",
+        *_stored(model),
+        "duration_seconds",
+        "ending",
+        "why",
+        "advice",
+    ]
 
 
 def _stored(model: Any) -> list[str]:
@@ -72,8 +91,11 @@ def _stored(model: Any) -> list[str]:
 
 def _record(row: Any, facilities: dict[str, Facility], own_ae_title: str) -> Record:
     facility = facilities.get(row.remote_ae_title_key)
+    association = RowKey.of(row) if isinstance(row, Association) else RowKey.of_association(row)
     words = outcome_of(row, own_ae_title) if isinstance(row, Association) else status_of(row)
     return {
+        "key": str(RowKey.of(row)),
+        "association_key": str(association or ""),
         "facility": facility.name if facility else "",
         **{name: _plain(getattr(row, name)) for name in _stored(type(row))},
         "duration_seconds": seconds_between(row.started_at, row.ended_at),
