@@ -73,15 +73,16 @@ class Door:
         """Asked about twice a second; reads the file when it is another one."""
         try:
             found = self._path.stat()
-        except OSError:
-            return
-        mark = (found.st_mtime_ns, found.st_ino)
-        if mark == self._seen:
+            mark = (found.st_mtime_ns, found.st_ino)
+            if mark == self._seen:
+                return
+            content = self._path.read_bytes()
+        except OSError:  # there is none, or no descriptor left: the next look may find it
             return
         self._seen = mark
         try:
-            self._policy = Policy.from_json(json.loads(self._path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._policy = Policy.from_json(json.loads(content))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             logger.error(
                 "the door file can't be read (%s): what was decided before goes on", type(error).__name__
             )
