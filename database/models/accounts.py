@@ -28,6 +28,8 @@ class User(Base):
     id: Mapped[PrimaryKey]
     username: Mapped[str] = mapped_column(Plain, unique=True)
     """Lower case: people are not asked to remember which letters they capitalised."""
+    full_name: Mapped[str] = mapped_column(default="")
+    """As it stands under a report: ``Dr. med. Anna Muster``; empty: the user name."""
     password_hash: Mapped[str]
     role: Mapped[Role]
     is_active: Mapped[bool] = mapped_column(default=True)

@@ -51,6 +51,11 @@ class Facility(Base):
     """The text on top of its reports."""
     logo: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     """PNG or JPEG, on top of its reports."""
+    has_preprinted_paper: Mapped[bool] = mapped_column(default=False)
+    """Its reports leave room for a letterhead instead of printing one."""
+    paper: Mapped[str] = mapped_column(Plain, default="A4")
+    """``A4`` or ``Letter``."""
+    needs_second_signer: Mapped[bool] = mapped_column(default=False)
     silent_hours: Mapped[int | None]
     """Warn when nothing came for so long; None: never."""
     created_at: Mapped[datetime]
