@@ -1,7 +1,7 @@
 """Reports, who is writing them, what they are written from, and who did what with them.
 
 A report is its revisions: each save, signature or retraction is a row that is only ever added, chained to the
-one before it by SHA-256. ``report`` holds what follows from the newest of them, so that lists needn't read them.
+one before it by SHA-256. ``report`` holds what follows from them, so that lists needn't read them.
 """
 
 from datetime import datetime
@@ -128,7 +128,7 @@ class ReportRevision(Base):
     """As it was then."""
     written_at: Mapped[datetime]
     snapshot: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """With a signature: patient, study, facility and signers as they were then (``webapp.reports.snapshots``)."""
+    """With a signature: patient, study, facility and signers as they were (``webapp.reports.snapshots``)."""
     previous_hash: Mapped[str] = mapped_column(Plain)
     hash: Mapped[str] = mapped_column(Plain)
     """SHA-256, in hexadecimal, over all of the above (``webapp.reports.chain``)."""

@@ -90,7 +90,7 @@ class Study(Base):
     patient_age: Mapped[str] = mapped_column(default="")
     """(0010,1010) as sent, such as ``045Y``; read only where the birth date is missing."""
     requested_priority: Mapped[str | None] = mapped_column(Plain)
-    """``stat``, ``urgent``, ``routine`` as its first instance says; empty: it says nothing; None: not read yet."""
+    """``stat``, ``urgent``, ``routine`` as an instance says; empty: it says nothing; None: not read yet."""
     modalities: Mapped[str] = mapped_column(default="")
     """Distinct modalities of its series, sorted, with blanks between: ``CT SR``."""
     series_count: Mapped[int] = mapped_column(default=0)
