@@ -1,6 +1,7 @@
 """Blocked senders on both databases: nobody is blocked and a node of a facility at the same time."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -72,3 +73,25 @@ def test_what_is_blocked_is_not_proposed(database: Database, admin_id: int) -> N
     registry.block_sender(database, "EAST", admin_id, US)
 
     assert registry.propose(database, "East", US)[0] == "EAST2"
+
+
+def test_of_blocking_and_adding_at_the_same_moment_one_is_refused(database: Database, admin_id: int) -> None:
+    facility = create_facility(database, "East")
+
+    def decide(number: int, decision: str) -> str:
+        try:
+            if decision == "block":
+                registry.block_sender(database, f"CT{number}", admin_id, US)
+            else:
+                registry.add_entity(database, facility.id, EntityFields(f"CT{number}"), US)
+        except RegistryError:
+            return "refused"
+        return "done"
+
+    with ThreadPoolExecutor(8) as pool:
+        pairs = [
+            (pool.submit(decide, number, "block"), pool.submit(decide, number, "add")) for number in range(30)
+        ]
+        outcomes = {frozenset((one.result(), other.result())) for one, other in pairs}
+
+    assert outcomes == {frozenset({"done", "refused"})}

@@ -13,7 +13,7 @@ from webapp.facility_files.groups import Group, code_of, group_rows
 from webapp.facility_files.rows import COLUMNS, ENTITY_COLUMNS, Problem, Row
 from webapp.registry import EntityFields, FacilityFields, RegistryError, facilities
 from webapp.registry.ae_titles import key_of
-from webapp.registry.decisions import Taken, load_taken, require_active
+from webapp.registry.decisions import Taken, load_taken, require_active, take_turn
 from webapp.registry.entities import check_entity, fields_of, insert_entity, update_entity
 from webapp.registry.fields import check_facility
 
@@ -41,6 +41,7 @@ class FacilityImport:
         self.told: dict[int, list[str]] = {}
         """The changes of each line, by its number."""
         self.problems: list[Problem] = []
+        take_turn(session)
         self._known = _load(session)
 
     def run(self, rows: Sequence[Row]) -> None:

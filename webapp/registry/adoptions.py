@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from database.models import ApplicationEntity, Facility, ForeignRegistration, RegistrationKind
 from database.session import Database
 from webapp.registry import ae_titles
-from webapp.registry.decisions import decide, find, load_taken, require_unchanged
+from webapp.registry.decisions import decide, find, load_taken, require_unchanged, take_turn
 from webapp.registry.entities import add_entity, fields_of, insert_entity, update_entity
 from webapp.registry.facilities import insert_facility
 from webapp.registry.fields import EntityFields, FacilityFields, RegistryError
@@ -94,6 +94,7 @@ def adopt_sender(
     fields = EntityFields(ae_title=ae_titles.check(ae_title))
 
     def adopt(session: Session) -> ApplicationEntity:
+        take_turn(session)
         taken = load_taken(session, own_ae_title)
         if isinstance(facility, str):
             owner = insert_facility(session, taken, FacilityFields(facility))

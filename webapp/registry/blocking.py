@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from database.models import ApplicationEntity, BlockedSender, Facility
 from database.session import Database
 from webapp.registry import ae_titles
-from webapp.registry.decisions import decide, now, our_titles
+from webapp.registry.decisions import decide, now, our_titles, take_turn
 from webapp.registry.fields import RegistryError
 
 
@@ -19,6 +19,7 @@ def block_sender(database: Database, ae_title: str, user_id: int, own_ae_title: 
     key = ae_titles.key_of(title)
 
     def block(session: Session) -> BlockedSender:
+        take_turn(session)
         if key in our_titles(own_ae_title):
             raise RegistryError("", f"{title} is our own AE title: it can't be blocked.")
         _require_nobodys(session, title)

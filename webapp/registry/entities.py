@@ -18,6 +18,7 @@ from webapp.registry.decisions import (
     require_active,
     require_free_title,
     require_unchanged,
+    take_turn,
 )
 from webapp.registry.fields import (
     LONGEST_TEXT,
@@ -37,6 +38,7 @@ def add_entity(
     """Raises RegistryError."""
 
     def add(session: Session) -> ApplicationEntity:
+        take_turn(session)
         taken = load_taken(session, own_ae_title)
         return insert_entity(session, taken, find(session, Facility, facility_id), fields, own_ae_title)
 
@@ -108,6 +110,7 @@ def update_entity(
     is_renamed = ae_titles.key_of(title) != entity.ae_title_key
     is_moved = facility_id is not None and facility_id != entity.facility_id
     if is_renamed:
+        take_turn(session)
         require_free_title(session, title, own_ae_title, besides=entity.id)
     former_titles = _former_titles(session, entity) if is_moved or is_renamed else []
     if facility_id is not None and is_moved:

@@ -20,6 +20,7 @@ from webapp.registry.decisions import (
     now,
     require_free_code,
     require_unchanged,
+    take_turn,
 )
 from webapp.registry.fields import (
     LONGEST_CODE,
@@ -46,6 +47,7 @@ def create_facility(
     """A new facility, with its first application entity unless that is None. Raises RegistryError."""
 
     def create(session: Session) -> Facility:
+        take_turn(session)
         taken = load_taken(session, own_ae_title)
         facility = insert_facility(session, taken, fields)
         if entity_fields is not None:
