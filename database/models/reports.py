@@ -72,7 +72,11 @@ class Report(Base):
     """The one report of a study: where it stands. Writer: webapp."""
 
     __tablename__ = "report"
-    __table_args__ = (Index(None, "state", "finalized_at"), Index(None, "author_id", "state"))
+    __table_args__ = (
+        Index(None, "state", "finalized_at"),
+        Index(None, "author_id", "state"),
+        Index(None, "updated_at"),
+    )
 
     id: Mapped[PrimaryKey]
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), unique=True)
@@ -166,7 +170,7 @@ class StudyFlag(Base):
     """What people say about a study's place in the worklist. Writer: webapp."""
 
     __tablename__ = "study_flag"
-    __table_args__ = (Index(None, "assignee_id"),)
+    __table_args__ = (Index(None, "assignee_id"), Index(None, "updated_at"))
 
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
     priority: Mapped[Priority | None]

@@ -136,6 +136,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("report", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_report_author_id_state"), ["author_id", "state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_report_updated_at"), ["updated_at"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_report_state_finalized_at"), ["state", "finalized_at"], unique=False
         )
@@ -167,6 +168,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("study_flag", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_study_flag_assignee_id"), ["assignee_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_study_flag_updated_at"), ["updated_at"], unique=False)
 
     op.create_table(
         "report_document",
