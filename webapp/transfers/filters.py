@@ -124,6 +124,11 @@ class Filters:
         }
         return {name: str(value) for name, value in values.items() if value}
 
+    def narrowed(self, since: datetime) -> "Filters":
+        """To what began after ``since``, too. One bound: of two, databases may look from the wider one."""
+        earliest, until = self.times
+        return replace(self, preset=None, since=max(since, earliest or since), until=until)
+
     def without_times(self) -> "Filters":
         return replace(self, preset=None, since=None, until=None)
 

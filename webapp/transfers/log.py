@@ -63,5 +63,4 @@ def load_rows(session: Session, model: Any, keys: Sequence[RowKey]) -> Sequence[
 
 def recent_keys(session: Session, filters: Filters, since: datetime, most: int) -> list[RowKey]:
     """Of rows that match and began after ``since`` or shortly before it, the newest first."""
-    beginning = filters.model.started_at >= since - _LATEST_ARRIVAL
-    return newest_keys(session, [arm.where(beginning) for arm in arms_of(session, filters)], most)
+    return newest_keys(session, arms_of(session, filters.narrowed(since - _LATEST_ARRIVAL)), most)
