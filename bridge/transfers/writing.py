@@ -84,7 +84,7 @@ class ChunkWriter:
         """Associations and operations that ended in this chunk, for a collector."""
 
     def write(self, chunk: Chunk) -> None:
-        """Raises CursorMoved when somebody else has read on, and SQLAlchemy's errors."""
+        """Raises CursorMoved when somebody else has read on, TypeError, and SQLAlchemy's errors."""
         self.damaged_count += chunk.torn_count
         for line in chunk.lines:
             try:

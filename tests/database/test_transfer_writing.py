@@ -136,6 +136,20 @@ def test_a_line_that_the_database_refuses_costs_no_other(database: Database, tmp
         assert session.scalars(select(Spool.damaged_count)).one() == 1
 
 
+def test_a_record_that_no_recorder_writes_takes_nothing_with_it(database: Database, tmp_path: Path) -> None:
+    """Not even what an earlier record said of the same operation."""
+    with spool_in(tmp_path) as spool, reading(database, tmp_path) as log:
+        spool.write(association(1, START))
+        spool.write(store(2, 1, START))
+        spool.write(ended(store(2, 1, START), association_started_at="yesterday"))
+        spool.write(association(3, START))
+        log.drain()
+    assert _numbers(database) == [1, 3]
+    with database.read() as session:
+        assert session.scalars(select(Operation.status_class)).one() == StatusClass.OPEN
+        assert session.scalars(select(Spool.damaged_count)).one() == 1
+
+
 def test_two_readers_cant_both_move_on(database: Database, tmp_path: Path) -> None:
     _write_some(tmp_path)
     with reading(database, tmp_path) as log:
