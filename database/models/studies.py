@@ -69,6 +69,8 @@ class Study(Base):
         Index(None, "received_at", "id"),
         Index(None, "study_date", "id"),
         Index(None, "updated_at"),
+        Index(None, "patient_id", "patient_birth_date"),
+        Index(None, "patient_birth_date"),
     )
 
     id: Mapped[PrimaryKey]

@@ -126,6 +126,16 @@ class Operation(Base):
         Index(None, "boot", "association_number", "number"),
         Index(None, "remote_ae_title_key", "started_at"),
         Index(None, "status_class", "started_at"),
+        # When a node last did what: of C-STOREs to us, the many, study_sender tells
+        Index(
+            "ix_operation_no_store_to_us",
+            "remote_ae_title_key",
+            "direction",
+            "kind",
+            "started_at",
+            sqlite_where=text("kind <> 'c-store' OR direction = 'out'"),
+            postgresql_where=text("kind <> 'c-store' OR direction = 'out'"),
+        ),
         Index(
             "ix_operation_study",
             "study_id",

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from database.migrate import NotMigratedError, check_schema, upgrade
-from database.models import Base, Facility, StudySender
+from database.models import ApplicationEntity, Base, Facility, Instance, StudyLink, StudySender
 from database.session import Database, make_engine
 
 _FIRST_SCHEMA = Path(__file__).parent / "first_schema.sql"
@@ -51,15 +51,57 @@ def test_on_postgresql_the_application_role_cannot_change_the_schema(database: D
         session.execute(text("UPDATE alembic_version SET version_num = 'x'"))
 
 
-def test_facilities_and_studies_of_the_first_schema_survive(database_urls: tuple[str, str]) -> None:
+_OF_THE_SECOND = """
+INSERT INTO "user" (id, username, password_hash, role, is_active, session_epoch, created_at)
+  VALUES (1, 'anna', '!', 'facility-staff', true, 0, '2026-03-01 12:00:00');
+INSERT INTO user_facility (user_id, facility_id) VALUES (1, 1);
+INSERT INTO application_entity (id, facility_id, ae_title, ae_title_key, host, port, has_generated_port,
+  description, local_ae_title, uses_tls, may_echo, may_store, may_find, may_move, may_get, revision,
+  link_revision, echo_finding, is_echo_ok, created_at)
+  VALUES (1, 1, 'ANNA_CT', 'ANNA_CT', '', 104, false, '', '', false, true, true, false, false, false, 1, 1,
+  '', false, '2026-03-01 12:00:00');
+INSERT INTO study_facility (study_id, facility_id, source, linked_at)
+  VALUES (1, 1, 'calling-ae-title', '2026-03-01 12:00:00');
+INSERT INTO study_link (study_id, facility_id, linked_at, user_id) VALUES (1, 1, '2026-03-01 12:00:00', 1)
+"""
+
+
+@pytest.mark.parametrize("version", ["0002", "0003"])
+def test_rows_that_refer_to_each_other_survive(database_urls: tuple[str, str], version: str) -> None:
     owner_url, url = database_urls
     upgrade(owner_url, url, "0001")
-    engine = make_engine(owner_url)
+    _run(owner_url, _FIRST_SCHEMA.read_text())
+    upgrade(owner_url, url, version)
+    _run(owner_url, _OF_THE_SECOND)
+    upgrade(owner_url, url)
+
+    database = Database(make_engine(url))
+    with database.read() as session:
+        entity = session.scalars(select(ApplicationEntity)).one()
+        instances = session.scalars(select(Instance)).all()
+        facility = session.scalars(select(Facility)).one()
+        links = session.scalars(select(StudyLink)).all()
+    database.engine.dispose()
+    assert (entity.ae_title, entity.allowed_hosts) == ("ANNA_CT", "")
+    assert (facility.paper, facility.needs_second_signer) == ("A4", False)
+    assert all(
+        one.accounted_at == one.received_at for one in instances
+    )  # older than the log: not missing in it
+    assert len(links) == 1
+
+
+def _run(url: str, statements: str) -> None:
+    engine = make_engine(url)
     with engine.begin() as connection:
-        for statement in _FIRST_SCHEMA.read_text().split(";"):
+        for statement in statements.split(";"):
             connection.execute(text(statement))
     engine.dispose()
 
+
+def test_facilities_and_studies_of_the_first_schema_survive(database_urls: tuple[str, str]) -> None:
+    owner_url, url = database_urls
+    upgrade(owner_url, url, "0001")
+    _run(owner_url, _FIRST_SCHEMA.read_text())
     upgrade(owner_url, url)
 
     database = Database(make_engine(url))

@@ -243,6 +243,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("storage IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_operation_no_store_to_us",
+            ["remote_ae_title_key", "direction", "kind", "started_at"],
+            unique=False,
+            sqlite_where=sa.text("kind <> 'c-store' OR direction = 'out'"),
+            postgresql_where=sa.text("kind <> 'c-store' OR direction = 'out'"),
+        )
+        batch_op.create_index(
             "ix_operation_study",
             ["study_id", "started_at"],
             unique=False,

@@ -246,7 +246,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("facility", schema=None) as batch_op:
         batch_op.add_column(
-            sa.Column("has_preprinted_paper", sa.Boolean(), nullable=False, server_default=sa.false())
+            sa.Column("has_preprinted_paper", sa.Boolean(), nullable=False, server_default="0")
         )
         batch_op.add_column(
             sa.Column(
@@ -257,7 +257,7 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(
-            sa.Column("needs_second_signer", sa.Boolean(), nullable=False, server_default=sa.false())
+            sa.Column("needs_second_signer", sa.Boolean(), nullable=False, server_default="0")
         )
 
     with op.batch_alter_table("study", schema=None) as batch_op:
