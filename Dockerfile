@@ -3,6 +3,12 @@ FROM python:3.13-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
+# What WeasyPrint prints reports with: Pango, and fonts so that no name is boxes
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core fonts-noto-cjk \
+    && rm -rf /var/lib/apt/lists/*
+
 RUN useradd --system --uid 10001 --user-group noctis \
     && install --directory --owner=noctis --group=noctis --mode=0700 /var/lib/noctis /etc/noctis
 
