@@ -51,6 +51,8 @@ class DoorReason(StrEnum):
     """Why the recorder itself turned somebody away."""
 
     BLOCKED = "blocked"
+    RETIRED = "retired"
+    """Its node is, or all of its facility."""
     HOST_NOT_ALLOWED = "host-not-allowed"
     MALFORMED_AE_TITLE = "malformed-ae-title"
     TOO_MANY_ASSOCIATIONS = "too-many-associations"

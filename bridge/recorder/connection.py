@@ -82,6 +82,10 @@ class Connection:
         self._deadline = time.monotonic() + REQUEST_SECONDS
         stream.watch(host.selector, EVENT_READ, self._on_remote)
 
+    @property
+    def ip(self) -> str:
+        return self._caller.ip
+
     def open_numbers(self) -> list[int]:
         return self._dialogue.open_numbers() if self._dialogue is not None else []
 

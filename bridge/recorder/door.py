@@ -27,6 +27,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 CODES = {
     DoorReason.BLOCKED: (1, 1, 3),
+    DoorReason.RETIRED: (1, 1, 3),
     DoorReason.HOST_NOT_ALLOWED: (1, 1, 3),
     DoorReason.MALFORMED_AE_TITLE: (1, 1, 3),
     DoorReason.TOO_MANY_ASSOCIATIONS: (2, 3, 2),
@@ -44,6 +45,7 @@ class Policy:
     """What administrators decided, by AE titles in upper case. ``hosts`` has only those that are checked."""
 
     blocked: frozenset[str] = frozenset()
+    retired: frozenset[str] = frozenset()
     hosts: dict[str, tuple[Network, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -55,7 +57,18 @@ class Policy:
             title: tuple(ipaddress.ip_network(one) for one in networks)
             for title, networks in content["hosts"].items()
         }
-        return cls(frozenset(content["blocked"]), hosts)
+        return cls(frozenset(content["blocked"]), frozenset(content.get("retired", ())), hosts)
+
+    def judge(self, title: str, ip: str) -> DoorReason | None:
+        """``title`` in upper case."""
+        if title in self.blocked:
+            return DoorReason.BLOCKED
+        if title in self.retired:
+            return DoorReason.RETIRED
+        networks = self.hosts.get(title)
+        if networks is not None and not any(ipaddress.ip_address(ip) in one for one in networks):
+            return DoorReason.HOST_NOT_ALLOWED
+        return None
 
 
 class Door:
@@ -91,12 +104,9 @@ class Door:
         """Why this one may not come in; None when it may. AE titles as sent, 16 bytes."""
         if not _is_ae_title(calling) or not _is_ae_title(called):
             return DoorReason.MALFORMED_AE_TITLE
-        title = title_of(calling).upper()
-        if title in self._policy.blocked:
-            return DoorReason.BLOCKED
-        networks = self._policy.hosts.get(title)
-        if networks is not None and not any(ipaddress.ip_address(ip) in one for one in networks):
-            return DoorReason.HOST_NOT_ALLOWED
+        decided = self._policy.judge(title_of(calling).upper(), ip)
+        if decided is not None:
+            return decided
         if self._inside.total() >= self._most:
             return DoorReason.TOO_MANY_ASSOCIATIONS
         if self._inside[ip] >= self._most_from_address:

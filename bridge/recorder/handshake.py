@@ -32,6 +32,10 @@ class Handshake:
         self._socket = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         host.selector.register(self._socket, EVENT_READ, self._go_on)
 
+    @property
+    def ip(self) -> str:
+        return self._caller.ip
+
     def tick(self, now: float) -> None:
         if now >= self._deadline:
             self._fail("no TLS handshake in time")

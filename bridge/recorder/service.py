@@ -13,7 +13,8 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from selectors import EVENT_READ, BaseSelector, DefaultSelector
+from selectors import EVENT_READ, BaseSelector, DefaultSelector, SelectorKey
+from typing import Any
 
 from bridge.recorder.address import OrthancAddress
 from bridge.recorder.connection import Connection
@@ -52,8 +53,11 @@ class Recorder:
         self._connections: set[Connection] = set()
         self._handshakes: set[Handshake] = set()
         self._most_connections = settings.max_associations * _CONNECTIONS_AN_ASSOCIATION
+        self._most_from_address = settings.max_associations_per_address * _CONNECTIONS_AN_ASSOCIATION
         self._tick_at = 0.0
         self._said = ""
+        self._resting: list[SelectorKey] = []
+        """Listeners that could accept nothing; they listen again with the next tick."""
         self._listeners = [self._listen(settings.dicom_port, self._welcome)]
         if settings.dicom_tls_port is not None:
             self._tls = _tls_of(settings)
@@ -82,6 +86,7 @@ class Recorder:
         while not stop.is_set:
             self._turn()
         self.is_ending = True
+        self._listen_again()
         for listener in self._listeners:
             self.selector.unregister(listener)
             listener.close()
@@ -100,15 +105,16 @@ class Recorder:
             self._tick(now)
 
     def _tick(self, now: float) -> None:
+        self._listen_again()
         self.door.look_at_policy()
         self._spool.try_again()
         if self._spool.failure != self._said:
             self._said = self._spool.failure
             logger.error(self._said or "the spool is written again")
         for handshake in list(self._handshakes):
-            handshake.tick(now)
+            _call(handshake.tick, now)
         for connection in list(self._connections):
-            connection.tick(now)
+            _call(connection.tick, now)
 
     # Arrivals
 
@@ -128,8 +134,9 @@ class Recorder:
                 return
             except OSError as error:  # out of descriptors, or gone before it was accepted
                 logger.error("a connection can't be accepted (%s)", error.strerror)
+                self._resting.append(self.selector.unregister(listener))
                 return
-            if len(self._connections) + len(self._handshakes) >= self._most_connections:
+            if self._is_crowded(address[0]):
                 logger.warning("more connections than can be heard: one from %s is closed", address[0])
                 connection.close()
                 continue
@@ -137,6 +144,19 @@ class Recorder:
                 welcome(connection, address[:2])
             except OSError:  # it was gone again at once
                 connection.close()
+
+    def _listen_again(self) -> None:
+        while self._resting:
+            key = self._resting.pop()
+            self.selector.register(key.fileobj, key.events, key.data)
+
+    def _is_crowded(self, ip: str) -> bool:
+        """Whether as many as can be heard are here, all together or from one address alone."""
+        here = len(self._connections) + len(self._handshakes)
+        if here < self._most_from_address:
+            return False
+        from_ip = sum(one.ip == ip for group in (self._connections, self._handshakes) for one in group)
+        return here >= self._most_connections or from_ip >= self._most_from_address
 
     def _welcome(self, connection: socket.socket, address: tuple[str, int]) -> None:
         self._connections.add(Connection(self, Stream(connection), Caller(*address)))
@@ -184,10 +204,10 @@ def run(settings: Settings) -> None:
         spool.close()
 
 
-def _call(callback: Callable[[int], None], events: int) -> None:
+def _call(callback: Callable[[Any], None], argument: float) -> None:
     """A mistake of ours may cost one association, never the others."""
     try:
-        callback(events)
+        callback(argument)
     except Exception:
         logger.exception("an association is given up")
         owner = getattr(callback, "__self__", None)

@@ -47,13 +47,13 @@ class Spool:
         self.boot = _next_boot(folder)
         self.open_numbers: Callable[[], list[int]] = list
         """Which associations and operations are open now; told after a gap."""
-        self.failure = ""
         self._index = 0
         self._file = -1
         self._size = 0
         self._is_torn = False
         self._opened_at = 0.0
         self._gap: dict[str, Any] | None = None
+        self._sync_failure = ""
         self._is_dirty = False
         self._retired: list[int] = []
         self._guard = threading.Lock()
@@ -66,6 +66,10 @@ class Spool:
             "host": socket.gethostname(),
         }
         self._syncer.start()
+
+    @property
+    def failure(self) -> str:
+        return self._gap["reason"] if self._gap is not None else self._sync_failure
 
     def write(self, record: Record) -> None:
         """Append one record. It is with the kernel when this returns, unless there is a gap."""
@@ -97,15 +101,18 @@ class Spool:
         """Bring what was written to the disk (power cuts; a killed process loses nothing anyway)."""
         with self._guard:
             retired, self._retired = self._retired, []
-            current = os.dup(self._file) if self._is_dirty and self._file >= 0 else -1
+            current = [self._file] if self._is_dirty and self._file >= 0 else []
             self._is_dirty = False
-        for descriptor in [*retired, *([current] if current >= 0 else [])]:
+        failure = ""
+        for descriptor in [*retired, *current]:
             try:
                 os.fdatasync(descriptor)
             except OSError as error:
-                self.failure = _words(error)
-            finally:
-                os.close(descriptor)
+                failure = _words(error)
+        for descriptor in retired:
+            os.close(descriptor)
+        if retired or current:
+            self._sync_failure = failure
 
     def _append(self, record: Record) -> None:
         is_old = time.monotonic() - self._opened_at > _LONGEST_SEGMENT_SECONDS
@@ -154,12 +161,11 @@ class Spool:
         self._is_dirty = True
 
     def _begin_gap(self, error: OSError, record_count: int = 1) -> None:
-        self.failure = _words(error)
         self._gap = {
             "record": "gap",
             "began_at": now(),
             "record_count": record_count,
-            "reason": self.failure,
+            "reason": _words(error),
         }
 
     def _end_gap(self) -> bool:
@@ -169,7 +175,7 @@ class Spool:
             self._append(self._gap | {"ended_at": now(), "open_numbers": self.open_numbers()})
         except OSError:
             return False
-        self._gap, self.failure = None, ""
+        self._gap = None
         return True
 
     def try_again(self) -> None:

@@ -25,6 +25,12 @@ _LOOK_SECONDS = 1.0
 _RESOLVE_SECONDS = 60.0
 
 
+# A strict Orthanc doesn't know them any more; an open one would let them in as strangers
+_RETIRED = select(ApplicationEntity.ae_title_key).where(
+    ApplicationEntity.retired_at.is_not(None), ApplicationEntity.successor_id.is_(None)
+)
+
+
 class DoorFile:
     """One spool's. ``step`` writes the file when what is decided, or where names lead, has changed."""
 
@@ -45,25 +51,28 @@ class DoorFile:
 
     def step(self) -> None:
         """Raises SQLAlchemy's errors, and OSError when the file can't be written."""
-        blocked, hosts = self._decided()
+        turned_away, hosts = self._decided()
         self._resolve({one for words in hosts.values() for one in words if not is_network(one)})
         networks = {
             title: sorted({network for word in words for network in self._networks(word)})
             for title, words in hosts.items()
         }
-        text = json.dumps({"version": 1, "blocked": blocked, "hosts": networks}, indent=1, sort_keys=True)
+        content = {"version": 1, **turned_away, "hosts": networks}
+        text = json.dumps(content, indent=1, sort_keys=True)
         if text != self._written or not self._path.exists():
             self._write(text)
             self._written = text
 
-    def _decided(self) -> tuple[list[str], dict[str, list[str]]]:
+    def _decided(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """AE titles that are turned away, by reason; and the words from where the others may come."""
         with self._database.read() as session:
-            blocked = sorted(session.scalars(select(BlockedSender.ae_title_key)))
+            blocked = session.scalars(select(BlockedSender.ae_title_key)).all()
+            retired = session.scalars(_RETIRED).all()
             query = select(ApplicationEntity.ae_title_key, ApplicationEntity.allowed_hosts).where(
                 ApplicationEntity.retired_at.is_(None), ApplicationEntity.allowed_hosts != ""
             )
             hosts = {title: words.split() for title, words in session.execute(query)}
-        return blocked, hosts
+        return {"blocked": sorted(blocked), "retired": sorted(retired)}, hosts
 
     def _networks(self, word: str) -> list[str]:
         """Of a name that was never found there are none: it lets nobody in, and the log says so."""

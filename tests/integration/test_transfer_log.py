@@ -312,6 +312,26 @@ def test_a_node_may_come_only_from_its_hosts(
     assert {one.door_reason for one in rejected} == {DoorReason.HOST_NOT_ALLOWED}
 
 
+def test_a_retired_node_is_turned_away_though_orthanc_is_open(
+    recorder: RecorderProcess, log: TransferLog, database: Database
+) -> None:
+    facility = create_facility(database, "St. Anna")
+    entity = create_application_entity(database, facility.id, ae_title="CT1")
+    log.tick()
+    assert _may_echo(recorder, "CT1")
+    for retired_at, is_let_in in ((datetime.now(UTC), False), (None, True)):
+        with database.write() as session:
+            session.execute(
+                update(ApplicationEntity)
+                .where(ApplicationEntity.id == entity.id)
+                .values(retired_at=retired_at)
+            )
+        wait_until(lambda: _may_echo(recorder, "CT1") is is_let_in, "the decision is at the door")  # noqa: B023
+    log.drain()
+    with database.read() as session:
+        assert set(session.scalars(select(Association.door_reason))) == {None, DoorReason.RETIRED}
+
+
 def _allow(session: Session, entity_id: int, words: str) -> None:
     session.execute(
         update(ApplicationEntity).where(ApplicationEntity.id == entity_id).values(allowed_hosts=words)

@@ -12,6 +12,10 @@ AT_THE_DOOR = {
         "An administrator has blocked {calling}.",
         "If it may send after all, unblock it under Facilities, Unknown senders.",
     ),
+    DoorReason.RETIRED: (
+        "{calling} is retired.",
+        "If it may send again, re-activate it under Facilities.",
+    ),
     DoorReason.HOST_NOT_ALLOWED: (
         "{calling} may not come from {ip}: its facility allows other hosts.",
         "If this address is right, add it to the node's allowed hosts, under Facilities.",

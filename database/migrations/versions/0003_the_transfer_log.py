@@ -73,6 +73,7 @@ def upgrade() -> None:
             "door_reason",
             sa.Enum(
                 "blocked",
+                "retired",
                 "host-not-allowed",
                 "malformed-ae-title",
                 "too-many-associations",
@@ -298,6 +299,7 @@ def upgrade() -> None:
             "door_reason",
             sa.Enum(
                 "blocked",
+                "retired",
                 "host-not-allowed",
                 "malformed-ae-title",
                 "too-many-associations",
