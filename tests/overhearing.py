@@ -12,10 +12,9 @@ from bridge.recorder.records import Caller, Record
 from database.transfer_terms import EndedBy
 from tests import conversations as say
 from tests.messages import MARKER
+from tests.sayings import ORTHANC, REMOTE, Turn
 
-REMOTE, ORTHANC = EndedBy.REMOTE, EndedBy.ORTHANC
 CALLER = Caller("192.0.2.7", 40_104)
-Turn = tuple[EndedBy, bytes]
 _LONGEST_TEXT = 200
 
 

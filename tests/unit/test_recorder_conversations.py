@@ -1,7 +1,5 @@
 """Any conversation in any order, and any bytes: what begins ends, counts agree, and no exception escapes."""
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 from hypothesis import given, settings
@@ -18,29 +16,9 @@ from database.transfer_terms import EndedBy, StatusClass
 from tests import conversations as say
 from tests import messages
 from tests.messages import PENDING
-from tests.overhearing import ORTHANC, REMOTE, Overheard, Turn, assert_whole, overhear
+from tests.overhearing import Overheard, assert_whole, overhear
+from tests.sayings import KINDS_OF, ORTHANC, OTHER, REMOTE, REQUESTS, RESPONSES, Turn, sayings
 
-_OTHER = {REMOTE: ORTHANC, ORTHANC: REMOTE}
-_NONE = (0, 0, 0, 0)
-_REQUESTS: dict[str, Callable[[int], bytes]] = {
-    "c-echo": messages.echo,
-    "c-store": messages.store,
-    "c-find": messages.find,
-    "c-move": messages.move,
-    "c-get": messages.get,
-    "n-action": messages.commitment,
-    "n-event-report": messages.commitment_report,
-}
-_RESPONSES: dict[str, Callable[[int, int], bytes]] = {
-    "c-echo": messages.echo_response,
-    "c-store": messages.store_response,
-    "c-find": lambda id_, status: messages.find_response(status, id_),
-    "c-move": lambda id_, status: messages.move_response(status, _NONE, id_),
-    "c-get": lambda id_, status: messages.get_response(status, _NONE, id_),
-    "n-action": messages.commitment_response,
-    "n-event-report": messages.commitment_report_response,
-}
-_KINDS_OF = {REMOTE: sorted(_REQUESTS.keys() - {"n-event-report"}), ORTHANC: ["c-store", "n-event-report"]}
 _STREAMED = {"c-find", "c-move", "c-get"}
 _STATUSES = {
     0x0000: StatusClass.SUCCESS,
@@ -85,10 +63,10 @@ class Association(RuleBasedStateMachine):
 
     @rule(side=sides, data=st.data(), message_id=message_ids, piece_length=piece_lengths)
     def ask(self, side: EndedBy, data: st.DataObject, message_id: int, piece_length: int) -> None:
-        kind = data.draw(st.sampled_from(_KINDS_OF[side]))
+        kind = data.draw(st.sampled_from(KINDS_OF[side]))
         if (side, message_id) in self.waiting:
             return
-        self.say(side, _REQUESTS[kind](message_id), piece_length)
+        self.say(side, REQUESTS[kind](message_id), piece_length)
         if not self.outcome:
             self.waiting[side, message_id] = len(self.asked)
             self.asked.append(Asked(side, message_id, kind))
@@ -101,7 +79,7 @@ class Association(RuleBasedStateMachine):
         one = self.asked[place]
         if status == PENDING and one.kind not in _STREAMED:
             return
-        self.say(_OTHER[one.by], _RESPONSES[one.kind](one.message_id, status), piece_length)
+        self.say(OTHER[one.by], RESPONSES[one.kind](one.message_id, status), piece_length)
         if status != PENDING:
             self.ended[place] = _STATUSES[status]
             del self.waiting[key]
@@ -116,7 +94,7 @@ class Association(RuleBasedStateMachine):
             self.say(side, say.abort(), 10)
         elif how == "released":
             self.say(side, say.release_request(), 4)
-            self.say(_OTHER[side], say.release_response(), 4)
+            self.say(OTHER[side], say.release_response(), 4)
         elif how == "connection-lost":
             self.heard.closed(side)
         else:
@@ -146,23 +124,6 @@ def test_of_any_conversation_everything_that_begins_ends_as_it_was_said() -> Non
 # Anything at all
 
 
-@lru_cache(maxsize=1)
-def _sayings() -> list[Turn]:
-    """Whole messages and PDUs of both sides, of which conversations are put together and garbled."""
-    said: list[Turn] = [(ORTHANC, say.acceptance()), (ORTHANC, say.rejection(1, 1, 7))]
-    for side in (REMOTE, ORTHANC):
-        said += [(side, say.abort()), (side, say.release_request()), (side, say.release_response())]
-        for message_id in (1, 2):
-            said += [(side, _REQUESTS[kind](message_id)) for kind in _KINDS_OF[side]]
-            said += [
-                (_OTHER[side], _RESPONSES[kind](message_id, status))
-                for kind in _KINDS_OF[side]
-                for status in (0, 0xA700)
-            ]
-    said += [(REMOTE, messages.cancel()), (ORTHANC, messages.find_response(PENDING))]
-    return said
-
-
 @st.composite
 def garbled(draw: st.DrawFn, said: bytes) -> bytes:
     """A few bytes changed, or cut, or twice, or something else put in."""
@@ -175,11 +136,11 @@ def garbled(draw: st.DrawFn, said: bytes) -> bytes:
 
 @st.composite
 def turns(draw: st.DrawFn) -> list[Turn]:
-    found = [(ORTHANC, say.acceptance()), *draw(st.lists(st.sampled_from(_sayings()), max_size=12))]
+    found = [(ORTHANC, say.acceptance()), *draw(st.lists(st.sampled_from(sayings()), max_size=12))]
     for place in draw(st.lists(st.integers(0, len(found) - 1), max_size=3)):
         side, said = found[place]
         found[place] = (
-            draw(st.sampled_from([side, side, _OTHER[side]])),
+            draw(st.sampled_from([side, side, OTHER[side]])),
             draw(garbled(said)) if said else said,
         )
     return found

@@ -10,7 +10,8 @@ from database.transfer_terms import DoorReason, EndedBy
 from settings import PROBE_AE_TITLE
 from tests import conversations as say
 from tests.messages import echo, echo_response, move, move_response, store, store_response
-from tests.overhearing import CALLER, ORTHANC, REMOTE, Overheard, assert_whole, released
+from tests.overhearing import CALLER, Overheard, assert_whole, released
+from tests.sayings import ORTHANC, REMOTE
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ from tests.messages import (
     store,
     store_response,
 )
-from tests.overhearing import CALLER, REMOTE, Overheard, released
+from tests.overhearing import CALLER, Overheard, released
+from tests.sayings import REMOTE
 
 
 @pytest.fixture

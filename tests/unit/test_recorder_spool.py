@@ -183,6 +183,24 @@ def test_an_old_segment_is_followed_by_another(tmp_path: Path) -> None:
     assert [len(lines_of(path)) for path in segments(tmp_path)] == [2, 2]
 
 
+def test_a_disk_that_does_not_keep_what_it_took_is_told_of_until_it_does(tmp_path: Path) -> None:
+    with spool_in(tmp_path) as spool:
+        file = os.dup(spool._file)
+        reader, writer = os.pipe()  # can be written, and never synchronised
+        os.dup2(writer, spool._file)
+        spool.write(record(1))
+        spool.sync()
+        assert spool.failure == "the spool can't be written (Invalid argument); forwarding goes on"
+        os.dup2(file, spool._file)
+        spool.write(record(2))
+        spool.sync()
+        assert spool.failure == ""
+        for descriptor in (file, reader, writer):
+            os.close(descriptor)
+
+    assert numbers(records_in(tmp_path)) == [2]
+
+
 # A full disk
 
 
