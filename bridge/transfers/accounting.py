@@ -15,7 +15,7 @@ from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from bridge.transfers.rows import OPERATION
-from bridge.transfers.writing import write_operations
+from bridge.transfers.tables import write_operations
 from database.models import Feed, Instance, Operation, Series, Spool, StudySender
 from database.session import Database
 from database.transfer_terms import OperationKind, Source, StatusClass, Storage

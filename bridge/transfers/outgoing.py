@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from bridge.errors import OrthancRefused, OrthancUnavailable
 from bridge.orthanc_client import OrthancClient
 from bridge.transfers.rows import OPERATION, Row
-from bridge.transfers.writing import write_operations
+from bridge.transfers.tables import write_operations
 from database.models import ConnectionTest, Instance, Operation, Series, Study
 from database.session import Database
 from database.transfer_terms import Direction, OperationKind, Source, StatusClass

@@ -3,8 +3,7 @@
 What has ended never changes any more, whatever is read again: sums count it once.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,22 +14,13 @@ from sqlalchemy.orm import Session
 
 from bridge.errors import CursorMoved
 from bridge.transfers.reading import Chunk, Position
-from bridge.transfers.rows import (
-    Record,
-    Row,
-    association_row,
-    hour_key,
-    moment,
-    operation_row,
-    sender_row,
-)
-from database.models import Association, Operation, Sender, Spool, SpoolGap, TransferHour
+from bridge.transfers.rows import Row, association_row, moment, operation_row
+from bridge.transfers.tables import KEY, write_associations, write_operations
+from database.models import Association, Operation, Spool, SpoolGap
 from database.session import Database
 from database.transfer_terms import AssociationOutcome, StatusClass
 from database.upsert import upsert
-from settings import DOCTOR_AE_TITLE
 
-_KEY = ("started_at", "boot", "number")
 _NOT_A_RECORD = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 _INTERRUPTED = "the recorder ended before the response"
 _LOST = "its end could not be recorded"
@@ -149,7 +139,7 @@ class ChunkWriter:
                 .returning(model.started_at, model.boot, model.number)
                 .execution_options(synchronize_session=False)
             )
-            self.ended += [dict(zip(_KEY, key, strict=True)) | values for key in keys]
+            self.ended += [dict(zip(KEY, key, strict=True)) | values for key in keys]
 
     def _flush(self) -> None:
         part, self._part = self._part, _Part()
@@ -189,85 +179,6 @@ def _interrupted(model: type[Association | Operation], reason: str) -> Row:
     if model is Association:
         return {"outcome": AssociationOutcome.INTERRUPTED}
     return {"status_class": StatusClass.INTERRUPTED, "reason": reason}
-
-
-def write_associations(session: Session, rows: list[Row]) -> list[Row]:
-    """Answers those that have ended with this."""
-    written = upsert(
-        session,
-        Association,
-        rows,
-        key=_KEY,
-        overwrite=[name for name in (rows[0] if rows else ()) if name not in _KEY],
-        only_where="association.outcome = 'open'",
-    )
-    numbers = {number for _, _, number in written}
-    ended = [row for row in rows if row["number"] in numbers and row["outcome"] != AssociationOutcome.OPEN]
-    _write_senders(session, rows)
-    return ended
-
-
-def _write_senders(session: Session, associations: Iterable[Row]) -> None:
-    latest: dict[str, Row] = {}
-    for row in associations:
-        if row["remote_ae_title_key"] and not DOCTOR_AE_TITLE.fullmatch(row["remote_ae_title_key"]):
-            known = latest.get(row["remote_ae_title_key"])
-            sender = sender_row(row)
-            if known is not None:
-                first = min(known["first_seen_at"], sender["first_seen_at"])
-                sender = known if known["last_seen_at"] > sender["last_seen_at"] else sender
-                sender["first_seen_at"] = first
-            latest[row["remote_ae_title_key"]] = sender
-    rows = list(latest.values())
-    untouched = {"ae_title_key", "first_seen_at"}
-    upsert(
-        session,
-        Sender,
-        rows,
-        key=("ae_title_key",),
-        overwrite=[name for name in (rows[0] if rows else ()) if name not in untouched],
-        only_where="excluded.last_seen_at >= sender.last_seen_at",
-    )
-
-
-def write_operations(session: Session, rows: list[Row]) -> list[Row]:
-    """Also into the hours' sums. Answers those that have ended with this."""
-    untouched = {*_KEY, "study_id"}
-    written = upsert(
-        session,
-        Operation,
-        rows,
-        key=_KEY,
-        overwrite=[name for name in (rows[0] if rows else ()) if name not in untouched],
-        only_where="operation.status_class = 'open'",
-    )
-    keys = {(boot, number) for _, boot, number in written}
-    ended = [row for row in rows if row["ended_at"] is not None and (row["boot"], row["number"]) in keys]
-    _add_to_hours(session, ended)
-    return ended
-
-
-def _add_to_hours(session: Session, operations: Iterable[Row]) -> None:
-    sums: dict[tuple[Any, ...], Row] = {}
-    counts: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
-    for row in operations:
-        keys = hour_key(row)
-        key = tuple(keys.values())
-        sums[key] = keys
-        counts[key][0] += 1
-        counts[key][1] += row["request_byte_count"] + row["response_byte_count"]
-    upsert(
-        session,
-        TransferHour,
-        [
-            keys | {"operation_count": counts[key][0], "byte_count": counts[key][1]}
-            for key, keys in sums.items()
-        ],
-        key=("hour_at", "remote_ae_title_key", "direction", "kind", "status_class", "duration_step"),
-        overwrite=(),
-        also="operation_count = transfer_hour.operation_count + excluded.operation_count, "
-        "byte_count = transfer_hour.byte_count + excluded.byte_count",
-    )
 
 
 def beat(database: Database, spool_id: int) -> None:
