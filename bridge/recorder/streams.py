@@ -1,5 +1,6 @@
 """Sockets that never block: plain ones, and TLS that ends here. One way to read and write both."""
 
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -13,6 +14,20 @@ from bridge.recorder.pdu import VISIBLE
 TCP_QUICKACK = 12  # Linux; not in every Python's socket module
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+
+_SPECIAL = re.compile(r'[\\"+,;<>]|^[ #]')
+_SHORT_NAMES = {
+    "commonName": "CN",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "streetAddress": "STREET",
+    "domainComponent": "DC",
+    "userId": "UID",
+}
+"""RFC 4514 3, by OpenSSL's names."""
 
 
 class Stream:
@@ -140,5 +155,14 @@ def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSL
 def subject_of(connection: ssl.SSLSocket) -> str:
     """Of the client's certificate, as RFC 4514 writes it; empty without one."""
     subject: Any = (connection.getpeercert() or {}).get("subject", ())
-    parts = [f"{name}={value}" for part in subject for name, value in part]
-    return ",".join(reversed(parts)).translate(VISIBLE)
+    names = [
+        "+".join(f"{_SHORT_NAMES.get(name, name)}={_escaped(value)}" for name, value in part)
+        for part in subject
+    ]
+    return ",".join(reversed(names)).translate(VISIBLE)
+
+
+def _escaped(value: str) -> str:
+    """RFC 4514 2.4."""
+    value = _SPECIAL.sub(r"\\\g<0>", value)
+    return f"{value[:-1]}\\ " if value.endswith(" ") and len(value) > 1 else value

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from bridge.errors import CursorMoved
 from bridge.transfers.reading import Chunk, Position
-from bridge.transfers.rows import Row, association_row, moment, operation_row
+from bridge.transfers.rows import Record, Row, association_row, moment, operation_row
 from bridge.transfers.tables import KEY, write_associations, write_operations
 from database.models import Association, Operation, Spool, SpoolGap
 from database.session import Database
