@@ -63,7 +63,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class FacilitySums:
     """A facility's operations, or those of an AE title that no facility has."""
 
     name: str
@@ -95,7 +95,7 @@ class Figures:
     total: Sums
     buckets: Sequence[Bucket]
     by_kind: Mapping[OperationKind, Sums]
-    by_sender: Sequence[Sender]
+    by_sender: Sequence[FacilitySums]
     troubles: Sequence[Trouble]
 
 
@@ -200,13 +200,13 @@ def _throughput(found: Sequence[Measure]) -> float | None:
     return sum(one.byte_count for one in stores) / seconds if seconds else None
 
 
-def _senders(found: Sequence[Measure], facilities: Mapping[str, Facility]) -> list[Sender]:
+def _senders(found: Sequence[Measure], facilities: Mapping[str, Facility]) -> list[FacilitySums]:
     def owner(one: Measure) -> tuple[str, str]:
         facility = facilities.get(one.ae_title_key)
         return (facility.name, facility.code) if facility else (one.ae_title_key, "")
 
     grouped = _grouped(found, owner)
-    senders = [Sender(name, code, sums_of(ones)) for (name, code), ones in grouped.items()]
+    senders = [FacilitySums(name, code, sums_of(ones)) for (name, code), ones in grouped.items()]
     return sorted(senders, key=lambda one: (-one.sums.byte_count, one.name))
 
 
