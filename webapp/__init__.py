@@ -26,6 +26,7 @@ from webapp import (
     users,
     worklist,
 )
+from webapp.reports import prior_pages
 from webapp.transfers import pages as transfer_pages
 
 _FEATURES = (
@@ -42,6 +43,7 @@ _FEATURES = (
     facility_exchange,
     study_links,
     transfer_pages,
+    prior_pages,
 )
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.models.base import Base
@@ -69,6 +69,14 @@ class Study(Base):
         Index(None, "received_at", "id"),
         Index(None, "study_date", "id"),
         Index(None, "updated_at"),
+        Index(None, "requested_priority", "received_at"),
+        Index(
+            "ix_study_unread",
+            "received_at",
+            "id",
+            sqlite_where=text("is_reported IS 0"),
+            postgresql_where=text("is_reported IS false"),
+        ),
         Index(None, "patient_id", "patient_birth_date"),
         Index(None, "patient_birth_date"),
     )
@@ -93,6 +101,8 @@ class Study(Base):
     """(0010,1010) as sent, such as ``045Y``; read only where the birth date is missing."""
     requested_priority: Mapped[str | None] = mapped_column(Plain)
     """``stat``, ``urgent``, ``routine`` as an instance says; empty: it says nothing; None: not read yet."""
+    is_reported: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """False: unread. A trigger on ``report`` keeps it, so that an index finds the unread among a million."""
     modalities: Mapped[str] = mapped_column(default="")
     """Distinct modalities of its series, sorted, with blanks between: ``CT SR``."""
     series_count: Mapped[int] = mapped_column(default=0)
