@@ -99,6 +99,7 @@ class Report(Base):
     """When this version became final."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    """When anything of the above but ``revision`` last changed: open worklists ask for the newest."""
 
 
 class ReportRevision(Base):
@@ -108,6 +109,7 @@ class ReportRevision(Base):
     """
 
     __tablename__ = "report_revision"
+    __table_args__ = (Index(None, "action", "written_at"),)
 
     report_id: Mapped[int] = mapped_column(ForeignKey("report.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -157,6 +159,7 @@ class ReportLock(Base):
     """Who is writing a study's report, as long as the heart beats. Writer: webapp."""
 
     __tablename__ = "report_lock"
+    __table_args__ = (Index(None, "beats_until"),)
 
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
@@ -170,7 +173,7 @@ class StudyFlag(Base):
     """What people say about a study's place in the worklist. Writer: webapp."""
 
     __tablename__ = "study_flag"
-    __table_args__ = (Index(None, "assignee_id"), Index(None, "updated_at"))
+    __table_args__ = (Index(None, "assignee_id"), Index(None, "updated_at"), Index(None, "priority"))
 
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
     priority: Mapped[Priority | None]

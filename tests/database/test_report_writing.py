@@ -219,3 +219,30 @@ def test_a_report_survives_its_study(database: Database, study: Study, writer: W
     assert found is not None
     assert found.final is not None
     assert found.final.snapshot["study"]["patient_id"] == study.patient_id
+
+
+def test_lists_are_told_of_what_they_show_and_not_of_every_save(
+    database: Database, study: Study, writer: Writer
+) -> None:
+    _save(database, study, writer, 0, findings="No")
+    begun = _report(database).updated_at
+    saved = _save(database, study, writer, 1, findings="No nodule.")
+    assert _report(database).updated_at == begun
+    released = writing.release(database, study.id, writer, saved.number)
+    assert _report(database).updated_at == released.written_at
+
+
+def test_a_study_is_unread_until_it_has_a_report_and_again_when_that_is_discarded(
+    database: Database, study: Study, writer: Writer
+) -> None:
+    def is_reported() -> bool:
+        with database.read() as session:
+            return session.get_one(Study, study.id).is_reported
+
+    assert not is_reported()
+    saved = _save(database, study, writer, 0, findings="Nonsense.")
+    assert is_reported()
+    gone = writing.discard(database, study.id, writer, saved.number)
+    assert not is_reported()
+    _save(database, study, writer, gone.number, findings="Sense.")
+    assert is_reported()

@@ -296,7 +296,7 @@ class _Change:
 
 def _follow(report: Report, revision: ReportRevision, standing: Standing) -> None:
     """The report's row after its newest revision."""
-    was_final = report.version
+    before, was_final = _listed(report), report.version
     report.revision = revision.number
     report.state = revision.state
     report.writing = standing.writing
@@ -304,7 +304,13 @@ def _follow(report: Report, revision: ReportRevision, standing: Standing) -> Non
     report.addendum_count = standing.addendum_count
     report.first_signer_id = standing.first_signer_id
     report.author_id = revision.author_id
-    report.updated_at = revision.written_at
     if standing.version != was_final:
         report.final_revision = revision.number
         report.finalized_at = revision.written_at
+    if _listed(report) != before:  # not with every save: each makes all open worklists ask again
+        report.updated_at = revision.written_at
+
+
+def _listed(report: Report) -> tuple[Standing, int]:
+    """What lists show of it."""
+    return standing_of(report), report.author_id

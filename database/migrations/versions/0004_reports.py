@@ -152,6 +152,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_report_lock_user_id_user")),
         sa.PrimaryKeyConstraint("study_id", name=op.f("pk_report_lock")),
     )
+    with op.batch_alter_table("report_lock", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_report_lock_beats_until"), ["beats_until"], unique=False)
+
     op.create_table(
         "study_flag",
         sa.Column("study_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -169,6 +172,7 @@ def upgrade() -> None:
     with op.batch_alter_table("study_flag", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_study_flag_assignee_id"), ["assignee_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_study_flag_updated_at"), ["updated_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_study_flag_priority"), ["priority"], unique=False)
 
     op.create_table(
         "report_document",
@@ -244,6 +248,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("report_id", "number", name=op.f("pk_report_revision")),
     )
+    with op.batch_alter_table("report_revision", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_report_revision_action_written_at"), ["action", "written_at"], unique=False
+        )
+
     with op.batch_alter_table("facility", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("has_preprinted_paper", sa.Boolean(), nullable=False, server_default="0")
@@ -268,11 +277,25 @@ def upgrade() -> None:
                 nullable=True,
             )
         )
+        batch_op.add_column(sa.Column("is_reported", sa.Boolean(), nullable=False, server_default="0"))
+        batch_op.create_index(
+            batch_op.f("ix_study_requested_priority_received_at"),
+            ["requested_priority", "received_at"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_study_unread",
+            ["received_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("is_reported IS 0"),
+            postgresql_where=sa.text("is_reported IS false"),
+        )
 
     with op.batch_alter_table("user", schema=None) as batch_op:
         batch_op.add_column(sa.Column("full_name", sa.Text(), nullable=False, server_default=""))
     for table in IMMUTABLE:
         _make_immutable(table)
+    _note_reported_studies()
 
 
 IMMUTABLE = ("report_revision", "report_document", "audit_event")
@@ -298,4 +321,22 @@ def _make_immutable(table: str) -> None:
     op.execute(
         f"CREATE TRIGGER {table}_is_not_truncated BEFORE TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_is_immutable()"
+    )
+
+
+def _note_reported_studies() -> None:
+    """``study.is_reported`` follows the study's report, in the same transaction."""
+    if op.get_bind().dialect.name == "sqlite":
+        work = "UPDATE study SET is_reported = (NEW.state <> 'discarded') WHERE id = NEW.study_id"
+        op.execute(f"CREATE TRIGGER report_is_begun AFTER INSERT ON report BEGIN {work}; END")
+        op.execute(f"CREATE TRIGGER report_is_moved AFTER UPDATE OF state ON report BEGIN {work}; END")
+        return
+    op.execute(
+        "CREATE FUNCTION note_reported_study() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "UPDATE study SET is_reported = (NEW.state <> 'discarded') "
+        "WHERE id = NEW.study_id AND is_reported <> (NEW.state <> 'discarded'); RETURN NULL; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER report_is_noted AFTER INSERT OR UPDATE OF state ON report "
+        "FOR EACH ROW EXECUTE FUNCTION note_reported_study()"
     )
