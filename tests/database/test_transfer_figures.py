@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from database.models import Operation
 from database.session import Database
-from database.transfer_terms import AssociationOutcome, Direction, OperationKind, StatusClass
+from database.transfer_terms import AssociationOutcome, Direction, OperationKind, Source, StatusClass
 from tests.factories import create_application_entity, create_facility
 from tests.transfer_factories import (
     WRONG_CALLED,
@@ -135,18 +135,33 @@ def test_failures_are_told_by_ae_title_and_kind(database: Database, period: Peri
                 [lasting(9, kind=kind, status_class=status_class) for _ in range(number)],
             )
             create_hour(database, hour_at=HOUR, kind=kind, status_class=status_class, operation_count=number)
-    create_operation(
-        database, started_at=before(minutes=1), status_class=StatusClass.INTERRUPTED, ended_at=None
-    )
-    create_hour(database, hour_at=HOUR, status_class=StatusClass.INTERRUPTED, operation_count=1)
     found = figures(database, period)
     troubles = [(one.kind, one.failure_count, one.operation_count) for one in found.troubles]
-    assert troubles == [(OperationKind.C_FIND, 3, 8), (OperationKind.C_STORE, 2, 7)]
+    assert troubles == [(OperationKind.C_FIND, 3, 8), (OperationKind.C_STORE, 1, 6)]
     assert {kind: sums.failure_count for kind, sums in found.by_kind.items()} == {
         OperationKind.C_FIND: 3,
-        OperationKind.C_STORE: 2,
+        OperationKind.C_STORE: 1,
     }
-    assert found.total.failure_count == 5
+    assert found.total.failure_count == 4
+
+
+@pytest.mark.parametrize("period", list(Period))
+def test_an_end_that_nobody_knows_is_no_failure(database: Database, period: Period) -> None:
+    interrupted: dict[str, Any] = {"status_class": StatusClass.INTERRUPTED}
+    create_operation(database, started_at=before(minutes=1), **interrupted)
+    create_operation(database, started_at=before(minutes=1), ended_at=None, **interrupted)
+    create_hour(database, hour_at=HOUR, operation_count=1, **interrupted)
+    total = figures(database, period).total
+    assert (total.operation_count, total.failure_count, total.warning_count) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("period", list(Period))
+def test_what_only_orthanc_tells_has_no_duration(database: Database, period: Period) -> None:
+    at = before(minutes=1)
+    create_operation(database, started_at=at, ended_at=at, source=Source.ORTHANC)
+    create_hour(database, hour_at=HOUR, operation_count=1, duration_step=0)
+    total = figures(database, period).total
+    assert (total.operation_count, total.median, total.bytes_a_second) == (1, None, None)
 
 
 def test_associations_are_counted_with_their_problems(database: Database) -> None:

@@ -25,7 +25,7 @@ C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE = (
     [
         (C_STORE, {"sop_class_uid": CT_IMAGE}, "CT Image"),
         (C_STORE, {"sop_class_uid": CT_IMAGE, "move_originator": "WS1"}, "CT Image, for a C-MOVE of WS1"),
-        (C_STORE, {}, "Object of unknown SOP class"),
+        (C_STORE, {}, ""),
         (C_ECHO, {"sop_class_uid": VERIFICATION}, ""),
         (C_FIND, {"query_level": "STUDY", "match_count": 12}, "study level, 12 matches"),
         (C_FIND, {"query_level": "IMAGE", "match_count": 1}, "instance level, 1 match"),

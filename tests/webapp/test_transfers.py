@@ -383,3 +383,21 @@ def test_an_operation_that_passed_no_recorder_says_what_isnt_known(
         site_database, source=Source.TEST, direction=Direction.OUT, kind=OperationKind.C_ECHO
     )
     assert "C-ECHO to CT_EAST" in text_of(chief.get(address_of(outgoing)).text)
+
+
+def test_what_was_interrupted_is_not_open_and_its_end_not_known(
+    chief: FlaskClient, site_database: Database
+) -> None:
+    association, [operation] = create_dialogue(
+        site_database,
+        [{"status_class": StatusClass.INTERRUPTED, "status": None, "ended_at": None}],
+        outcome=AssociationOutcome.INTERRUPTED,
+        ended_at=None,
+        ended_by=None,
+    )
+    for address in ("/transfers", "/transfers?view=operations"):
+        assert 'class="log-row"' in chief.get(address).text
+    for address in (address_of(association), address_of(operation)):
+        page = chief.get(address).text
+        assert "Ended not known" in text_of(page)
+        assert "data-follow" not in page

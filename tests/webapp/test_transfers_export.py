@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from database.models import Association, Role
 from database.session import Database
-from database.transfer_terms import OperationKind, StatusClass
+from database.transfer_terms import OperationKind, Source, StatusClass
 from tests.factories import create_application_entity, create_facility
 from tests.transfer_factories import (
     WRONG_CALLED,
@@ -140,3 +140,11 @@ def test_operations_know_their_associations(chief: FlaskClient, site_database: D
     keys = [(one["key"], one["association_key"]) for one in records]
     assert keys[0] == (str(RowKey.of(operation)), str(RowKey.of(association)))
     assert keys[1][1] == ""
+
+
+def test_a_duration_that_isnt_known_is_empty(chief: FlaskClient, site_database: Database) -> None:
+    create_operation(site_database, source=Source.ORTHANC)
+    create_operation(site_database, status_class=StatusClass.OPEN)
+    create_operation(site_database, started_at=ago(hours=1))
+    durations = [one["duration_seconds"] for one in json_rows(chief, "?view=operations")]
+    assert durations == [None, None, 0.02]

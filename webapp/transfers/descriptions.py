@@ -1,7 +1,6 @@
 """What associations and operations were, in a few words and numbers. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from database.models import Association, Operation
@@ -9,7 +8,6 @@ from database.transfer_terms import OperationKind
 from webapp.sop_classes import sop_class_name
 
 _MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
-_VERIFICATION = "1.2.840.10008.1.1"
 _RESULTS = {  # PS3.8 9.3.3.2
     0: "accepted",
     1: "refused",
@@ -31,9 +29,10 @@ def subject_of(operation: Operation) -> str:
         return f"{_level(operation) or 'something'} to {operation.move_destination or '(no destination)'}"
     if operation.kind is OperationKind.C_GET:
         return _level(operation)
-    name = sop_class_name(operation.sop_class_uid) if operation.sop_class_uid != _VERIFICATION else ""
+    if operation.kind is OperationKind.C_ECHO or not operation.sop_class_uid:
+        return ""
     by = f", for a C-MOVE of {operation.move_originator}" if operation.move_originator else ""
-    return f"{name}{by}" if operation.kind is not OperationKind.C_ECHO else ""
+    return f"{sop_class_name(operation.sop_class_uid)}{by}"
 
 
 def sub_operations_of(operation: Operation) -> str:
@@ -92,11 +91,6 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
-
-
-def seconds_between(started_at: datetime, ended_at: datetime | None) -> float | None:
-    """None before the end."""
-    return None if ended_at is None else (ended_at - started_at).total_seconds()
 
 
 def _scope(operation: Operation) -> str:

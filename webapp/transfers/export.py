@@ -12,10 +12,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from database.models import Association, Facility
+from database.models import Association, Facility, Operation
 from database.session import Database
+from database.transfer_terms import Source
 from webapp.facility_files.rows import defuse
-from webapp.transfers.descriptions import seconds_between
 from webapp.transfers.filters import Filters
 from webapp.transfers.keys import RowKey
 from webapp.transfers.log import arms_of
@@ -98,11 +98,17 @@ def _record(row: Any, facilities: dict[str, Facility], own_ae_title: str) -> Rec
         "association_key": str(association or ""),
         "facility": facility.name if facility else "",
         **{name: _plain(getattr(row, name)) for name in _stored(type(row))},
-        "duration_seconds": seconds_between(row.started_at, row.ended_at),
+        "duration_seconds": _seconds(row),
         "ending": words.what,
         "why": words.why,
         "advice": words.advice,
     }
+
+
+def _seconds(row: Association | Operation) -> float | None:
+    """None where it isn't known: before the end, and of what only Orthanc tells."""
+    is_unknown = isinstance(row, Operation) and row.source is Source.ORTHANC
+    return None if row.ended_at is None or is_unknown else (row.ended_at - row.started_at).total_seconds()
 
 
 def _plain(value: Any) -> Any:

@@ -23,7 +23,7 @@ from webapp.transfers.rows import facilities_of
 
 K = TypeVar("K", bound=Hashable)
 
-_BAD = {StatusClass.FAILURE, StatusClass.INTERRUPTED}
+_DOUBTFUL = {StatusClass.WARNING, StatusClass.INTERRUPTED}
 
 
 class Period(StrEnum):
@@ -42,8 +42,8 @@ class Sums:
 
     operation_count: int = 0
     failure_count: int = 0
-    """Those whose end nobody knows included."""
     warning_count: int = 0
+    """Those whose end nobody knows included."""
     byte_count: int = 0
     median: float | None = None
     percentile_95: float | None = None
@@ -160,9 +160,9 @@ def buckets_of(moments: Iterable[Moment], starts: Sequence[datetime]) -> list[Bu
     for one in moments:
         bucket = buckets[max(0, bisect_right(starts, one.at) - 1)]
         bucket.byte_count += one.byte_count
-        if one.status_class in _BAD:
+        if one.status_class is StatusClass.FAILURE:
             bucket.failure_count += one.operation_count
-        elif one.status_class is StatusClass.WARNING:
+        elif one.status_class in _DOUBTFUL:
             bucket.warning_count += one.operation_count
         else:
             bucket.good_count += one.operation_count
@@ -173,8 +173,8 @@ def sums_of(found: Sequence[Measure]) -> Sums:
     timed = sorted((one.milliseconds, one.operation_count) for one in found if one.milliseconds is not None)
     return Sums(
         operation_count=sum(one.operation_count for one in found),
-        failure_count=sum(one.operation_count for one in found if one.status_class in _BAD),
-        warning_count=sum(one.operation_count for one in found if one.status_class is StatusClass.WARNING),
+        failure_count=sum(one.operation_count for one in found if one.status_class is StatusClass.FAILURE),
+        warning_count=sum(one.operation_count for one in found if one.status_class in _DOUBTFUL),
         byte_count=sum(one.byte_count for one in found),
         median=percentile(timed, 0.5),
         percentile_95=percentile(timed, 0.95),

@@ -11,7 +11,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from database.models import Association, Operation, TransferHour
-from database.transfer_terms import AssociationOutcome, OperationKind, StatusClass
+from database.transfer_terms import AssociationOutcome, OperationKind, Source, StatusClass
 
 _MILLISECONDS_A_MINUTE = 60_000
 _STEPS_A_DOUBLING = 4
@@ -65,7 +65,8 @@ _WELL = (AssociationOutcome.OPEN, AssociationOutcome.RELEASED)
 
 def recent_measures(session: Session, since: datetime) -> list[Measure]:
     """Of the operations that began since then and have ended: exact to the millisecond."""
-    duration = _milliseconds_between(Operation.started_at, Operation.ended_at)
+    measured = _milliseconds_between(Operation.started_at, Operation.ended_at)
+    duration = case((Operation.source != Source.ORTHANC, measured))  # which knows no beginnings
     alike = (Operation.remote_ae_title_key, Operation.kind, Operation.status_class, duration)
     rows = session.execute(_recent(since).with_only_columns(*alike, func.count(), _bytes).group_by(*alike))
     return [
@@ -96,7 +97,7 @@ def hourly_measures(session: Session, since: datetime) -> list[Measure]:
     )
     rows = session.execute(_hourly(since).with_only_columns(*alike, *_SUMS).group_by(*alike))
     return [
-        Measure(title, kind, status_class, middle_of(step), int(count), int(byte_count))
+        Measure(title, kind, status_class, _duration_of(kind, step), int(count), int(byte_count))
         for title, kind, status_class, step, count, byte_count in rows
     ]
 
@@ -125,11 +126,16 @@ def middle_of(step: int) -> float:
     return float(2 ** ((step + 0.5) / _STEPS_A_DOUBLING))
 
 
+def _duration_of(kind: OperationKind, step: int) -> float | None:
+    """None for what only Orthanc tells of: its step is the lowest, and no C-STORE is that fast."""
+    return None if kind is OperationKind.C_STORE and step == 0 else middle_of(step)
+
+
 _SUMS = (func.sum(TransferHour.operation_count), func.sum(TransferHour.byte_count))
 
 
 def _recent(since: datetime) -> Select[Any]:
-    return select(Operation).where(Operation.started_at >= since, Operation.status_class != StatusClass.OPEN)
+    return select(Operation).where(Operation.started_at >= since, Operation.ended_at.is_not(None))
 
 
 def _hourly(since: datetime) -> Select[Any]:

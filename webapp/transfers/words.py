@@ -82,7 +82,7 @@ _PLAIN_OUTCOMES = {
     AssociationOutcome.RELEASED: Words("released", tone=Tone.GOOD),
     AssociationOutcome.INTERRUPTED: Words(
         "interrupted",
-        "The recorder was restarted meanwhile: how it ended isn't known.",
+        "The recorder was restarted, or its disk was full: how it ended isn't known.",
         tone=Tone.UNKNOWN,
     ),
 }
@@ -200,9 +200,9 @@ def _meaning(operation: Operation) -> str:
     """All that is known of why, as sentences."""
     status = operation.status
     parts = ["" if status is None else statuses.meaning_of(operation.kind, status)]
-    if operation.status_class is StatusClass.INTERRUPTED and not operation.reason:
-        parts.append("The recorder was restarted meanwhile: its status isn't known.")
     parts += [_sentence(operation.reason), _SOURCES[operation.source]]
+    if operation.status_class is StatusClass.INTERRUPTED:
+        parts.append("Its status isn't known.")
     parts.append(_STORAGE.get(operation.storage, "") if operation.storage else "")
     return " ".join(part for part in parts if part)
 
