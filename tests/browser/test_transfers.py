@@ -93,6 +93,7 @@ def test_keys_lead_through_the_log_and_back(product: Product, chief: Page) -> No
     chief.keyboard.press("j")
     expect(chief.get_by_role("link", name="KEYS_B")).to_be_focused()
     chief.keyboard.press("Enter")
+    chief.wait_for_url("**/transfers/associations/*")
     expect(chief.get_by_role("heading", name="KEYS_B → NOCTIS")).to_be_visible()
     chief.keyboard.press("j")
     chief.keyboard.press("j")
