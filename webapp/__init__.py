@@ -26,7 +26,10 @@ from webapp import (
     users,
     worklist,
 )
-from webapp.reports import prior_pages
+from webapp.prepared_texts import study_texts, template_pages, text_pages
+from webapp.reports import acts as report_acts
+from webapp.reports import lock_pages, printing, prior_pages
+from webapp.reports import pages as report_pages
 from webapp.transfers import pages as transfer_pages
 
 _FEATURES = (
@@ -43,7 +46,14 @@ _FEATURES = (
     facility_exchange,
     study_links,
     transfer_pages,
+    report_pages,
+    report_acts,
+    lock_pages,
     prior_pages,
+    template_pages,
+    text_pages,
+    study_texts,
+    printing,
 )
 
 
