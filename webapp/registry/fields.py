@@ -12,6 +12,8 @@ LONGEST_TEXT = 2000
 LONGEST_CODE = 16
 HIGHEST_PORT = 65534  # Orthanc takes no 65535
 LONGEST_SILENCE = 24 * 366
+PAPERS = ("A4", "Letter")
+"""On which reports are printed."""
 _LONGEST_PASSWORD = 1000
 
 _CODE = re.compile(r"[A-Z0-9]([A-Z0-9-]*[A-Z0-9])?")
@@ -48,6 +50,9 @@ class FacilityFields:
     time_zone: str = "UTC"
     contact: str = ""
     letterhead: str = ""
+    paper: str = "A4"
+    has_preprinted_paper: bool = False
+    needs_second_signer: bool = False
     silent_hours: int | None = None
 
 
@@ -89,6 +94,7 @@ def check_facility(fields: FacilityFields) -> FacilityFields:
         time_zone=check_time_zone(fields.time_zone),
         contact=check_text(fields.contact, "contact"),
         letterhead=check_text(fields.letterhead, "letterhead"),
+        paper=check_paper(fields.paper),
         silent_hours=check_silent_hours(fields.silent_hours),
     )
 
@@ -119,10 +125,10 @@ def check_line(text: str, field: str, longest: int) -> str:
     return _check_characters(line, field, longest)
 
 
-def check_text(text: str, field: str) -> str:
+def check_text(text: str, field: str, longest: int = LONGEST_TEXT) -> str:
     """Some lines. Raises RegistryError."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    return _check_characters(lines.strip(), field, LONGEST_TEXT)
+    return _check_characters(lines.strip(), field, longest)
 
 
 def check_code(text: str) -> str:
@@ -148,6 +154,14 @@ def check_time_zone(text: str) -> str:
 @lru_cache(maxsize=1)
 def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones() | {"UTC"})
+
+
+def check_paper(text: str) -> str:
+    """Empty is A4. Raises RegistryError."""
+    paper = text.strip().capitalize() or PAPERS[0]
+    if paper not in PAPERS:
+        raise RegistryError("paper", f"Reports are printed on {' or '.join(PAPERS)}.")
+    return paper
 
 
 def check_silent_hours(hours: int | None) -> int | None:
