@@ -25,11 +25,19 @@ class Certificate(NamedTuple):
 
 
 def make_certificate(
-    folder: Path, name: str = "noctis", *, days: int = 365, passphrase: str = ""
+    folder: Path,
+    name: str = "noctis",
+    *,
+    subject: x509.Name | None = None,
+    days: int = 365,
+    passphrase: str = "",
 ) -> Certificate:
-    """``NAME.crt`` and ``NAME.key``. It expires in so many days, or did when they are negative."""
+    """``NAME.crt`` and ``NAME.key``. It expires in so many days, or did when they are negative.
+
+    Without a ``subject`` the name is its common name.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = subject or x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     expires_at = datetime.now(UTC) + timedelta(days=days)
     certificate = (
         x509.CertificateBuilder()

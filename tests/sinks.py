@@ -2,13 +2,17 @@
 
 import selectors
 import socket
+import ssl
 import struct
+import sys
 import time
+from contextlib import suppress
 from random import Random
 
 SECONDS = 60.0
 """After which a socket that should have got something gives up."""
 _CHUNK = 2**18
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def accepted(server: socket.socket) -> socket.socket:
@@ -48,7 +52,7 @@ def send_until_it_blocks(connection: socket.socket, said: bytes, *, quiet_second
         try:
             sent += connection.send(said[sent : sent + _CHUNK])
             quiet_at = time.monotonic() + quiet_seconds
-        except BlockingIOError:
+        except _NOT_NOW:
             time.sleep(0.01)
     connection.settimeout(SECONDS)
     return sent
@@ -61,39 +65,54 @@ def reset(connection: socket.socket) -> None:
 
 
 class _Talker:
-    """One end: says its part in random pieces, shuts its side, and hears until the other has."""
+    """One end: says its part in random pieces, ends its side, and hears until the other has.
 
-    def __init__(self, connection: socket.socket, said: bytes, dice: Random) -> None:
+    It ends after having heard ``patience`` bytes, or all.
+    """
+
+    def __init__(self, connection: socket.socket, said: bytes, dice: Random, patience: int) -> None:
         self.socket = connection
+        self._patience = patience
         self.heard = bytearray()
         self._left = memoryview(said)
+        self._piece = self._left[:0]
         self._dice = dice
         self.has_heard_all = False
         self.has_said_all = False
 
     def events(self) -> int:
+        has_heard_enough = self.has_heard_all or len(self.heard) >= self._patience
+        may_end = has_heard_enough and not self.has_said_all
         reads = 0 if self.has_heard_all else selectors.EVENT_READ
-        return reads | (0 if self.has_said_all else selectors.EVENT_WRITE)
+        return reads | (selectors.EVENT_WRITE if self._left or may_end else 0)
 
     def speak(self) -> None:
-        if self._left:
-            length = self._dice.choice([1, 5, 700, 10_000, _CHUNK])
-            self._left = self._left[self.socket.send(self._left[:length]) :]
-        else:
+        if not self._left:
             self.socket.shutdown(socket.SHUT_WR)
             self.has_said_all = True
+            return
+        if not self._piece:  # TLS wants the same piece until it is taken
+            self._piece = self._left[: self._dice.choice([1, 5, 700, 10_000, _CHUNK])]
+        with suppress(*_NOT_NOW):
+            count = self.socket.send(self._piece)
+            self._left, self._piece = self._left[count:], self._piece[count:]
 
     def listen(self) -> None:
-        chunk = self.socket.recv(self._dice.choice([1, 100, _CHUNK]))
-        self.heard += chunk
-        self.has_heard_all = not chunk
+        with suppress(*_NOT_NOW):
+            while not self.has_heard_all:
+                chunk = self.socket.recv(self._dice.choice([1, 100, _CHUNK]))
+                self.heard += chunk
+                self.has_heard_all = not chunk
 
 
 def exchange(
     remote: socket.socket, orthanc: socket.socket, by_remote: bytes, by_orthanc: bytes, dice: Random
 ) -> tuple[bytes, bytes]:
     """What Orthanc heard, and what the remote side heard, when both say all they have and hear all."""
-    talkers = [_Talker(remote, by_remote, dice), _Talker(orthanc, by_orthanc, dice)]
+    patience = 0, 0
+    if isinstance(remote, ssl.SSLSocket):  # where no side can be ended while the other goes on
+        patience = sys.maxsize, len(by_remote)
+    talkers = [_Talker(remote, by_remote, dice, patience[0]), _Talker(orthanc, by_orthanc, dice, patience[1])]
     deadline = time.monotonic() + SECONDS
     with selectors.DefaultSelector() as selector:
         for one in talkers:

@@ -1,4 +1,7 @@
-"""TLS handshakes of clients, before their connections begin. One that fails is recorded: it says why."""
+"""TLS handshakes of clients, before their connections begin. One that fails is recorded: it says why.
+
+Whoever connects and says nothing leaves no trace, here as on the plain port: health checks do that all day.
+"""
 
 import socket
 import ssl
@@ -19,7 +22,7 @@ Done = Callable[["Handshake", TLSStream | None, str], None]
 class Handshake:
     """Calls ``done`` once: with the stream and the client's subject, or with None when it failed."""
 
-    __slots__ = ("_caller", "_deadline", "_done", "_host", "_socket")
+    __slots__ = ("_caller", "_deadline", "_done", "_has_spoken", "_host", "_socket")
 
     def __init__(
         self, host: Host, context: ssl.SSLContext, connection: socket.socket, caller: Caller, done: Done
@@ -28,6 +31,7 @@ class Handshake:
         self._host = host
         self._caller = caller
         self._done = done
+        self._has_spoken = False
         self._deadline = time.monotonic() + REQUEST_SECONDS
         self._socket = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         host.selector.register(self._socket, EVENT_READ, self._go_on)
@@ -41,6 +45,7 @@ class Handshake:
             self._fail("no TLS handshake in time")
 
     def _go_on(self, _events: int) -> None:
+        self._has_spoken = self._has_spoken or _says_something(self._socket)
         try:
             self._socket.do_handshake()
         except ssl.SSLWantReadError:
@@ -58,8 +63,17 @@ class Handshake:
     def _fail(self, reason: str) -> None:
         self._host.selector.unregister(self._socket)
         self._socket.close()
-        dialogue = Dialogue(
-            self._caller, AssociationRequest(b"", b""), self._host.write, self._host.next_number
-        )
-        dialogue.refuse_unread(DoorReason.NOT_AN_ASSOCIATION_REQUEST, 0, reason)
+        if self._has_spoken:
+            dialogue = Dialogue(
+                self._caller, AssociationRequest(b"", b""), self._host.write, self._host.next_number
+            )
+            dialogue.refuse_unread(DoorReason.NOT_AN_ASSOCIATION_REQUEST, 0, reason)
         self._done(self, None, "")
+
+
+def _says_something(connection: ssl.SSLSocket) -> bool:
+    """Whether a byte is there, below TLS; none is taken."""
+    try:
+        return bool(socket.socket.recv(connection, 1, socket.MSG_PEEK))
+    except OSError:
+        return False

@@ -15,7 +15,7 @@ TCP_QUICKACK = 12  # Linux; not in every Python's socket module
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
-_SPECIAL = re.compile(r'[\\"+,;<>]|^[ #]')
+_SPECIAL = re.compile(r'[\\"+,;<>]|\A[ #]| \Z')
 _SHORT_NAMES = {
     "commonName": "CN",
     "localityName": "L",
@@ -128,15 +128,35 @@ class Stream:
 class TLSStream(Stream):
     """A client's connection under TLS, after the handshake."""
 
-    __slots__ = ()
+    __slots__ = ("_is_deaf",)
     socket: ssl.SSLSocket
 
+    def __init__(self, connection: ssl.SSLSocket) -> None:
+        super().__init__(connection)
+        self._is_deaf = False
+        """OpenSSL reads no more. What still comes is dropped: an RST could cost the client our last words."""
+
+    def receive(self, buffer: memoryview) -> int | None:
+        if not self._is_deaf:
+            return super().receive(buffer)
+        try:
+            return None if socket.socket.recv_into(self.socket, buffer) else 0
+        except BlockingIOError:
+            return None
+        except OSError:
+            return 0
+
     def has_more(self) -> bool:
-        return self.socket.pending() > 0
+        return not self._is_deaf and self.socket.pending() > 0
 
     def _shut(self) -> None:
-        with suppress(ValueError):  # it was said before
-            self.socket.unwrap()  # would wait for the client's own farewell; we don't
+        """Say TLS's farewell; a client that goes on talking meanwhile has nobody left to talk to."""
+        try:
+            self.socket.unwrap()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ValueError):
+            return  # it would wait for the client's own farewell, or had it before
+        except ssl.SSLError:
+            self._is_deaf = True
 
 
 def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
@@ -164,5 +184,4 @@ def subject_of(connection: ssl.SSLSocket) -> str:
 
 def _escaped(value: str) -> str:
     """RFC 4514 2.4."""
-    value = _SPECIAL.sub(r"\\\g<0>", value)
-    return f"{value[:-1]}\\ " if value.endswith(" ") and len(value) > 1 else value
+    return _SPECIAL.sub(r"\\\g<0>", value)

@@ -55,15 +55,19 @@ def test_any_traffic_arrives_as_it_was_sent_and_leaves_whole_records() -> None:
 
 def test_garbage_after_the_request_comes_through_and_is_recorded_as_opaque(shared: Site) -> None:
     count = len(shared.ended_associations(0))
+    by_remote, by_orthanc = noise(100_000, 1), noise(200_000, 2)
     remote, orthanc = shared.associated()
     with remote, orthanc:
-        said = noise(_MEGABYTE, 1), noise(_MEGABYTE, 2)
-        assert exchange(remote, orthanc, *said, random.Random(3)) == said  # noqa: S311
+        remote.sendall(by_remote)
+        assert read_exactly(orthanc, len(by_remote)) == by_remote
+        orthanc.sendall(by_orthanc)
+        assert read_exactly(remote, len(by_orthanc)) == by_orthanc
 
     ended = shared.last_ended(count + 1)
     assert ended["opaque_reason"]
-    assert (ended["outcome"], ended["received_byte_count"]) == ("interrupted", len(say.request()) + _MEGABYTE)
-    assert ended["sent_byte_count"] == _MEGABYTE
+    assert ended["outcome"] == "interrupted"
+    assert ended["received_byte_count"] == len(say.request()) + len(by_remote)
+    assert ended["sent_byte_count"] == len(by_orthanc)
 
 
 def test_a_request_whose_items_are_broken_comes_through(shared: Site) -> None:
@@ -186,6 +190,17 @@ def test_of_two_that_do_not_read_one_vanishes_and_the_other_hears_nothing_out_of
 
     assert len(heard) > _MEGABYTE
     assert heard == said[: len(heard)]
+
+
+def test_last_words_reach_a_client_that_goes_on_talking(shared: Site) -> None:
+    said = noise(24 * _MEGABYTE, 5)
+    remote, orthanc = shared.associated()
+    with remote:
+        sent = send_until_it_blocks(remote, said)
+        orthanc.sendall(say.abort())
+        orthanc.close()
+        remote.sendall(said[sent:])  # an RST would end this, and could cost a client what it hasn't read yet
+        assert read_all(remote) == say.abort()
 
 
 def test_memory_comes_back_when_associations_end(shared: Site) -> None:
