@@ -8,10 +8,14 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
 
 from database.models import Facility, Instance, Series, Study, StudyFacility
 from webapp.presentation import instant
 from webapp.reading_order import numbers_first, reading_place
+from webapp.report_status import status_words
+from webapp.reports.reading import may_read_unsigned
+from webapp.reports.writing import report_of, standing_of
 from webapp.services import current_database, current_services
 from webapp.sessions import current_user
 from webapp.sop_classes import Kind, kind, sop_class_name
@@ -42,12 +46,8 @@ class SeriesCard:
 def show(study_id: int) -> str:
     with current_database().read() as session:
         study = get_visible_study(session, current_user(), study_id)
-        series = session.scalars(
-            select(Series)
-            .where(Series.study_id == study.id, Series.deleted_at.is_(None))
-            .order_by(*numbers_first(Series.series_number), Series.id)
-        ).all()
         groups = load_groups(session, study)
+        cards = load_cards(session, study, groups)
         facilities = session.scalars(
             visible_facilities(current_user())
             .with_only_columns(Facility.name)
@@ -60,12 +60,14 @@ def show(study_id: int) -> str:
         titles = visible_titles(session, current_user())
         transfers = load_transfers(session, study, settings.ae_title, titles)
         links = load_links(session, study.id, current_user())
+        report = report_of(session, study.id)
     arrivals = unlogged_arrivals(groups, titles, has_recorder=settings.has_recorder)
     return render_template(
         "studies/study.html",
         study=study,
         links=links,
-        cards=_cards(series, groups),
+        cards=cards,
+        report_status=status_words(standing_of(report), is_all_told=may_read_unsigned(current_user())),
         transfers=transfers,
         may_read_log=current_user().role in READERS,
         arrivals=arrivals,
@@ -135,7 +137,13 @@ def _compact(found: Sequence[Row[int, int, str, int | None, str]]) -> dict[str, 
     return {"kinds": [{"name": sop_class_name(uid), "kind": kind(uid)} for uid in places], "rows": rows}
 
 
-def _cards(series: Sequence[Series], groups: Sequence[Row[Any]]) -> list[SeriesCard]:
+def load_cards(session: Session, study: Study, groups: Sequence[Row[Any]]) -> list[SeriesCard]:
+    """The series that are left, in reading order; ``groups`` (``study_arrivals``) say what they hold."""
+    series = session.scalars(
+        select(Series)
+        .where(Series.study_id == study.id, Series.deleted_at.is_(None))
+        .order_by(*numbers_first(Series.series_number), Series.id)
+    )
     cards = {one.id: SeriesCard(one) for one in series}
     for group in groups:
         card = cards.get(group.series_id)

@@ -1,4 +1,4 @@
-// An open study page's life: what the server says of counts and arrival, without disturbing the reader.
+// An open study or report page's life: what the server says of counts and arrival, without disturbing the reader.
 
 import { follow } from "./news.js";
 
@@ -8,8 +8,9 @@ const news = document.getElementById("study-news");
 const link = news.querySelector("a");
 
 function show({ series, instances, arrives, state }) {
-  document.getElementById("study-counts").textContent = `${series}, ${instances}`;
-  document.querySelector("[data-arrives]").dataset.arrives = arrives;
+  const counts = document.getElementById("study-counts"); // not on the report page
+  if (counts) counts.textContent = `${series}, ${instances}`;
+  for (const element of document.querySelectorAll("[data-arrives]")) element.dataset.arrives = arrives;
   const difference = instances - Number(news.dataset.instances);
   let words = "";
   if (state === "gone") words = "This study is no longer in the archive – reload";

@@ -1,4 +1,4 @@
-// The viewer of the study page: series, images, window, zoom. Pictures come rendered from the server.
+// The viewer of the study and report pages: series, images, window, zoom. Pictures come rendered from the server.
 
 import { isPlainKey, isTyping, shortcutsAreOn } from "./page.js";
 import { PictureCache } from "./pictures.js";
@@ -10,7 +10,7 @@ const slider = byId("slider");
 const preset = byId("preset");
 const note = byId("stage-note");
 const context = canvas.getContext("2d");
-const base = location.pathname.replace(/\/$/, "");
+const base = document.querySelector(".viewer").dataset.study;
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 const rounded = (value) => (Math.abs(value) < 10 ? Number(value.toPrecision(3)) : Math.round(value));
