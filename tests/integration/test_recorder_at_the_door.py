@@ -2,8 +2,10 @@
 
 import json
 import resource
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,6 +14,8 @@ from bridge.recorder.door import DOOR_FILE
 from bridge.recorder.records import Record
 from tests import conversations as say
 from tests import messages
+from tests.certificates import make_certificate
+from tests.orthanc_process import free_port
 from tests.overhearing import assert_whole
 from tests.recorders import RecorderProcess
 from tests.sinks import SECONDS, accepted, connected, read_all, read_exactly
@@ -43,35 +47,48 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield one
 
 
-def test_hundreds_of_silent_and_slow_callers_keep_nobody_out_and_are_sent_away() -> None:
-    with site(max_associations=120, max_associations_per_address=110) as one:
+def test_hundreds_of_silent_and_slow_callers_keep_nobody_out_and_are_sent_away(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    tls: dict[str, object] = {
+        "dicom_tls_port": (tls_port := free_port()),
+        "dicom_tls_certificate": certificate.certificate,
+        "dicom_tls_key": certificate.key,
+    }
+    with site(max_associations=120, max_associations_per_address=110, **tls) as one, ExitStack() as ends:
         before = psutil.Process(one.recorder.pid).memory_info().rss
-        silent = [one.connected() for _ in range(300)]
-        halves = [one.connected() for _ in range(20)]
-        for half in halves:
-            half.sendall(say.request()[:100])
-        slow = one.connected()
+        silent = _said_by(ends, one.recorder.port, 270, b"") + _said_by(ends, tls_port, 10, b"")
+        halves = _said_by(ends, one.recorder.port, 20, say.request()[:100])
+        half_handshakes = _said_by(ends, tls_port, 10, b"\x16\x03\x01")
+        slow = ends.enter_context(one.connected())
         for byte in say.request():
             slow.sendall(bytes([byte]))
-        orthanc, _ = one.server.accept()
+        orthanc = ends.enter_context(accepted(one.server))
         assert read_exactly(orthanc, len(say.request())) == say.request()
         orthanc.sendall(say.acceptance())
         assert read_exactly(slow, len(say.acceptance())) == say.acceptance()
         assert psutil.Process(one.recorder.pid).memory_info().rss - before < 10 * _MEGABYTE
 
-        assert [read_all(half) for half in halves] == [_ABORT] * len(halves)
-        assert [read_all(peer) for peer in silent] == [b""] * len(silent)
+        assert [read_all(half) for half in halves] == [_ABORT] * 20
+        assert [read_all(peer) for peer in silent + half_handshakes] == [b""] * 290
         slow.sendall(messages.echo())
         assert read_exactly(orthanc, len(messages.echo())) == messages.echo()
-        for connection in (*silent, *halves, slow, orthanc):
-            connection.close()
-        associations = one.ended_associations(21)
+        ends.close()
+        associations = one.ended_associations(31)
 
     whole = len(say.request()) + len(messages.echo())
     assert sorted(_end_of(records) for records in associations) == [
         ("connection-lost", "", whole),
+        *[("not-dicom", "not-an-association-request", 0)] * 10,
         *[("not-dicom", "request-timeout", 100)] * 20,
     ]
+
+
+def _said_by(ends: ExitStack, port: int, count: int, said: bytes) -> list[socket.socket]:
+    """So many clients who say this, and nothing more."""
+    clients = [ends.enter_context(connected(port)) for _ in range(count)]
+    for client in clients:
+        client.sendall(said)
+    return clients
 
 
 def _end_of(records: list[Record]) -> tuple[str, str, int]:

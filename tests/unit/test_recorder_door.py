@@ -63,6 +63,14 @@ def test_who_is_blocked_is_turned_away_however_it_is_spelled(door: Door, title: 
     assert judge(door, title) is DoorReason.BLOCKED
 
 
+def test_who_is_retired_is_turned_away_as_such(door: Door, folder: Path) -> None:
+    decide(folder, policy(retired=["OLD_CT"]))
+    door.look_at_policy()
+
+    assert judge(door, "old_ct") is DoorReason.RETIRED
+    assert judge(door, "EVIL") is DoorReason.BLOCKED
+
+
 @pytest.mark.parametrize("title", ["EVI", "EVILS", "GOOD", "E VIL"])
 def test_nobody_else_is(door: Door, title: str) -> None:
     assert judge(door, title) is None
@@ -255,6 +263,7 @@ def test_addresses_of_the_past_are_forgotten(door: Door) -> None:
     ("reason", "codes"),
     [
         (DoorReason.BLOCKED, (1, 1, 3)),
+        (DoorReason.RETIRED, (1, 1, 3)),
         (DoorReason.HOST_NOT_ALLOWED, (1, 1, 3)),
         (DoorReason.TOO_MANY_ASSOCIATIONS, (2, 3, 2)),
         (DoorReason.TOO_MANY_FROM_ADDRESS, (2, 3, 2)),
