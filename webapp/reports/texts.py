@@ -25,6 +25,7 @@ LONGEST_TEXT = 200_000
 LARGEST_BODY = 900_000
 """Bytes of a request."""
 _LARGEST_REVISION = 2**53
+_MOST_DIGITS = 16
 
 
 class BadFieldError(Exception):
@@ -75,7 +76,7 @@ def read_json(body: bytes) -> Save:
     if len(body) > LARGEST_BODY:
         raise BadFieldError("body", f"The request is too large: at most {LARGEST_BODY} bytes.")
     try:
-        content = json.loads(body)
+        content = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise BadFieldError("body", "The request is no JSON.") from error
     if not isinstance(content, dict):
@@ -86,17 +87,27 @@ def read_json(body: bytes) -> Save:
 def read_form(form: Mapping[str, str]) -> Save:
     """Numbers come as text; everything else is as in JSON. Raises BadFieldError."""
     content: dict[str, Any] = {name: value for name, value in form.items() if name != _CSRF}
-    based_on = content.get("based_on")
-    if isinstance(based_on, str) and based_on.isascii() and based_on.isdigit():
+    based_on = content.get("based_on", "")
+    if based_on.isascii() and based_on.isdigit() and len(based_on) <= _MOST_DIGITS:
         content["based_on"] = int(based_on)
     return _read(content)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values of one field, one would be lost."""
+    content: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in content:
+            raise BadFieldError(_told(name), "Was sent more than once.")
+        content[name] = value
+    return content
 
 
 def _read(content: Mapping[str, Any]) -> Save:
     known = {*_TEXT_FIELDS, "based_on", "purpose", "token"}
     for name in content:
         if name not in known:
-            raise BadFieldError(str(name)[:100], "There is no such field.")
+            raise BadFieldError(_told(name), "There is no such field.")
     texts = {name: _text(name, content[name]) for name in _TEXT_FIELDS if name in content}
     purpose = content.get("purpose", Purpose.REPORT.value)
     if not isinstance(purpose, str) or purpose not in set(Purpose):
@@ -106,7 +117,7 @@ def _read(content: Mapping[str, Any]) -> Save:
     if purpose == Purpose.ADDENDUM.value and set(texts) - {"addendum"}:
         raise BadFieldError(min(set(texts) - {"addendum"}), "An addendum changes no section of the report.")
     token = content.get("token", "")
-    if not isinstance(token, str) or len(token) > 100:
+    if not isinstance(token, str) or len(token) > 100 or not (token.isascii() and token.isprintable()):
         raise BadFieldError("token", "Must be the token of the open page.")
     return Save(texts, _revision(content), Purpose(purpose), token)
 
@@ -122,11 +133,17 @@ def _revision(content: Mapping[str, Any]) -> int:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise BadFieldError(name, "Must be text.")
-    if len(value) > LONGEST_TEXT:
+    # Browsers send CR LF in forms and LF in scripts: one text, one spelling. No database keeps NUL.
+    text = value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    if len(text) > LONGEST_TEXT:
         raise BadFieldError(name, f"Is too long: at most {LONGEST_TEXT} characters.")
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError as error:
         raise BadFieldError(name, "Holds half a character.") from error
-    # Browsers send CR LF in forms and LF in scripts: one text, one spelling. No database keeps NUL.
-    return value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return text
+
+
+def _told(name: str) -> str:
+    """A field's name as it can be sent back: whatever it was, and however long."""
+    return name[:100].encode("utf-8", "replace").decode()
