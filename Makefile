@@ -52,6 +52,11 @@ bench: ## Benchmarks, one JSON line each; BENCH=name runs one
 	@scripts/install test
 	@exec $(PYTHON) -m bench $(BENCH)
 
+.PHONY: fuzz
+fuzz: ## Mutate DICOM conversations until the recorder fails or Ctrl-C; ARGS=-runs=N ends by itself
+	@scripts/install test
+	@exec $(PYTHON) -m tests.fuzz.dialogue $(ARGS)
+
 .PHONY: screenshots
 screenshots: ## Make the README's pictures from a running demo
 	@scripts/install test

@@ -78,8 +78,13 @@ def released(association: Overheard) -> Overheard:
 
 
 def assert_whole(records: list[Record]) -> None:
-    """What holds of the records of one association that has ended."""
+    """What holds of the records of one association that has ended, and whose data sets have the marker."""
     assert MARKER not in json.dumps(records)
+    assert_consistent(records)
+
+
+def assert_consistent(records: list[Record]) -> None:
+    """What holds of the records of any association that has ended."""
     assert [one for one in records if "failed to read" in one.get("opaque_reason", "")] == []
     assert max(map(len, _texts(records))) <= _LONGEST_TEXT
     last = records[-1]
