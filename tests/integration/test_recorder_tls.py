@@ -43,17 +43,21 @@ class TLSSite(NamedTuple):
     server: Certificate
     client: Certificate
 
+    def context(self, certificate: Certificate | None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self.server.certificate))
+        if certificate is not None:
+            context.load_cert_chain(certificate.certificate, certificate.key)
+        return context
+
     def connected(
         self,
         certificate: Certificate | None = None,
         version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
         ciphers: str = "DEFAULT",
     ) -> ssl.SSLSocket:
-        context = ssl.create_default_context(cafile=str(self.server.certificate))
+        context = self.context(certificate)
         context.minimum_version = context.maximum_version = version
         context.set_ciphers(ciphers)
-        if certificate is not None:
-            context.load_cert_chain(certificate.certificate, certificate.key)
         plain = socket.create_connection(("127.0.0.1", self.port), SECONDS)
         return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
@@ -243,6 +247,35 @@ def test_who_does_not_read_takes_no_memory(tls: TLSSite) -> None:
         assert sent < len(said)
         assert process.memory_info().rss - before < 4 * _MEGABYTE
         assert read_exactly(remote, sent) == said[:sent]
+
+
+def test_a_client_that_ends_its_side_may_still_be_answered(tls: TLSSite) -> None:
+    """By hand, as Python's own sockets under TLS can't end one side alone."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    answer = say.acceptance() + noise(_MEGABYTE, 8)
+    with socket.create_connection(("127.0.0.1", tls.port), SECONDS) as plain:
+
+        def done(step: Callable[[], object]) -> Any:
+            while True:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    plain.sendall(outgoing.read())
+                    incoming.write(plain.recv(65_536))
+
+        client = tls.context(tls.client).wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+        done(client.do_handshake)
+        client.write(say.request())
+        with suppress(ssl.SSLWantReadError):  # its farewell is said, ours is yet to come
+            client.unwrap()
+        plain.sendall(outgoing.read())
+        with accepted(tls.site.server) as orthanc:
+            assert read_all(orthanc) == say.request()
+            orthanc.sendall(answer)
+        heard = b""
+        while len(heard) < len(answer):
+            heard += done(client.read)
+    assert heard == answer
 
 
 def test_last_words_reach_a_client_that_goes_on_talking(tls: TLSSite) -> None:
