@@ -15,11 +15,14 @@ from sqlalchemy.exc import IntegrityError
 
 from database.models import Role, User
 from database.session import Database
+from webapp.registry import RegistryError
+from webapp.registry.fields import check_line
 
 SHORTEST_PASSWORD = 10
 # argon2 reads the whole password: a megabyte of it would be an attack, not a password.
 LONGEST_PASSWORD = 1000
 LONGEST_USERNAME = 64
+LONGEST_FULL_NAME = 100
 
 _hasher = PasswordHasher()
 # Each verification takes a processor and 64 MiB; more at a time would starve every page.
@@ -39,10 +42,10 @@ def normalise_username(username: str) -> str:
     return username.strip().lower()
 
 
-def create_user(database: Database, username: str, password: str, role: Role) -> User:
-    """Raises AccountError when the name is taken or can't be used, or the password is too short."""
+def create_user(database: Database, username: str, password: str, role: Role, full_name: str = "") -> User:
+    """Raises AccountError when a name is taken or can't be used, or the password is too short."""
     _require_length(password)
-    return _insert_user(database, username, password, role)
+    return _insert_user(database, username, password, role, full_name)
 
 
 def create_first_administrator(database: Database, username: str, password: str) -> bool:
@@ -111,11 +114,37 @@ def set_active(database: Database, user_id: int, *, is_active: bool) -> User | N
     return user
 
 
-def _insert_user(database: Database, username: str, password: str, role: Role) -> User:
+def set_full_name(database: Database, user_id: int, full_name: str) -> User | None:
+    """As reports are signed with from now on; empty: the user name. None when there is no such user.
+
+    What is signed already keeps the name that it was signed with. Raises AccountError.
+    """
+    name = _full_name(full_name)
+    with database.write() as session:
+        user = session.get(User, user_id)
+        if user is not None:
+            user.full_name = name
+    return user
+
+
+def _full_name(text: str) -> str:
+    try:
+        return check_line(text, "full_name", LONGEST_FULL_NAME)
+    except RegistryError as error:
+        raise AccountError(f"The full name can't be used. {error}") from error
+
+
+def _insert_user(database: Database, username: str, password: str, role: Role, full_name: str = "") -> User:
     name = normalise_username(username)
     if not name or len(name) > LONGEST_USERNAME or not name.isprintable() or " " in name:
         raise AccountError(f"A user name has 1 to {LONGEST_USERNAME} printable characters and no blanks.")
-    user = User(username=name, password_hash=_hash(password), role=role, created_at=datetime.now(UTC))
+    user = User(
+        username=name,
+        full_name=_full_name(full_name),
+        password_hash=_hash(password),
+        role=role,
+        created_at=datetime.now(UTC),
+    )
     try:
         with database.write() as session:
             session.add(user)

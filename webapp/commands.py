@@ -1,4 +1,4 @@
-"""``flask --app webapp …``: accounts and facilities from the command line."""
+"""``flask --app webapp …``: accounts, facilities, and whether reports are as they were written."""
 
 import sys
 from typing import BinaryIO
@@ -11,6 +11,7 @@ from database.models import Role
 from webapp.accounts import AccountError, create_user, reset_password
 from webapp.facility_files import export_facilities, import_facilities
 from webapp.registry import RegistryError
+from webapp.reports import verification
 from webapp.services import current_database, current_services
 
 
@@ -18,6 +19,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(create_user_command)
     app.cli.add_command(set_password_command)
     app.cli.add_command(facilities_group)
+    app.cli.add_command(verify_command)
 
 
 _password_from_stdin = click.option(
@@ -28,13 +30,14 @@ _password_from_stdin = click.option(
 @click.command("create-user")
 @click.argument("username")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--full-name", default="", help="With which reports are signed; the user name when empty.")
 @_password_from_stdin
 @with_appcontext
-def create_user_command(username: str, role: str, *, password_stdin: bool) -> None:
+def create_user_command(username: str, role: str, full_name: str, *, password_stdin: bool) -> None:
     """Create a user; asks for the password."""
     password = _read_password(from_stdin=password_stdin)
     try:
-        user = create_user(current_database(), username, password, Role(role))
+        user = create_user(current_database(), username, password, Role(role), full_name)
     except AccountError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"Created {user.username} ({user.role.value}).")
@@ -85,6 +88,21 @@ def import_facilities_command(file: BinaryIO, *, dry_run: bool) -> None:
 def export_facilities_command() -> None:
     """Write all active facilities to standard output as CSV, which can be imported again."""
     click.echo(export_facilities(current_database()).encode(), nl=False)
+
+
+@click.command("verify")
+@with_appcontext
+def verify_command() -> None:
+    """Check every report's chain and every archived document; exit code 1 when anything is wrong."""
+    with current_database().read() as session:
+        problems = verification.find_problems(session)
+        reports, revisions, documents = verification.count_all(session)
+    for problem in problems:
+        click.echo(problem, err=True)
+    checked = f"{reports} reports, {revisions} revisions, {documents} archived documents"
+    if problems:
+        raise click.ClickException(f"Of {checked}, not all are as they were written: see above.")
+    click.echo(f"As they were written: {checked}.")
 
 
 def _read_password(*, from_stdin: bool) -> str:

@@ -107,7 +107,7 @@ def new() -> str:
 @blueprint.post("/new")
 @require_role(Role.ADMINISTRATOR)
 def create() -> Answer:
-    form = Form.sent(("has_node", *facility_forms.ENTITY_CHECKS))
+    form = Form.sent(("has_node", *facility_forms.ENTITY_CHECKS, *facility_forms.FACILITY_CHECKS))
     if form.text("do") == "test":
         return _new_page(form, test_typed_node(form)), 200 if not form.errors else 400
     settings = current_services().settings
@@ -199,7 +199,8 @@ def edit(facility_id: int) -> str:
 
 
 def _form_of(facility: Facility) -> Form:
-    form = facility_forms.of_row(facility, facility_forms.FACILITY_TEXTS)
+    names = (*facility_forms.FACILITY_TEXTS, *facility_forms.FACILITY_CHECKS)
+    form = facility_forms.of_row(facility, names)
     form.values["revision"] = registry.revision_of(facility)
     return form
 
@@ -207,7 +208,7 @@ def _form_of(facility: Facility) -> Form:
 @blueprint.post("/<id:facility_id>/edit")
 @require_role(Role.ADMINISTRATOR)
 def change(facility_id: int) -> Answer:
-    facility, form = get_facility(facility_id), Form.sent(("removes_logo",))
+    facility, form = get_facility(facility_id), Form.sent(("removes_logo", *facility_forms.FACILITY_CHECKS))
     try:
         logo = facility_forms.sent_logo()
         registry.check_logo(logo)

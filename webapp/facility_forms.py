@@ -13,7 +13,8 @@ from webapp.registry.hosts import check_host
 _OPERATIONS = ("may_echo", "may_store", "may_find", "may_move", "may_get")
 ENTITY_TEXTS = ("ae_title", "host", "port", "description", "local_ae_title", "allowed_hosts")
 ENTITY_CHECKS = ("uses_tls", *_OPERATIONS)
-FACILITY_TEXTS = ("name", "code", "address", "time_zone", "contact", "letterhead", "silent_hours")
+FACILITY_TEXTS = ("name", "code", "address", "time_zone", "contact", "letterhead", "paper", "silent_hours")
+FACILITY_CHECKS = ("has_preprinted_paper", "needs_second_signer")
 PEER_TEXTS = ("name", "url", "username")
 
 
@@ -86,7 +87,8 @@ def new_facility() -> Form:
 def facility_fields(form: Form) -> FacilityFields:
     """Raises RegistryError."""
     texts = {name: form.text(name) for name in FACILITY_TEXTS if name != "silent_hours"}
-    return FacilityFields(**texts, silent_hours=form.number("silent_hours"))
+    checks = {name: form.is_checked(name) for name in FACILITY_CHECKS}
+    return FacilityFields(**texts, **checks, silent_hours=form.number("silent_hours"))
 
 
 def entity_fields(form: Form) -> EntityFields:

@@ -1,4 +1,4 @@
-"""Users: administrators list, create and deactivate them; everybody changes their own password."""
+"""Users: administrators list, create, name and deactivate them; everybody their own name and password."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
@@ -6,7 +6,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from database.models import Role, User
 from webapp import sessions
-from webapp.accounts import SHORTEST_PASSWORD, AccountError, change_password, create_user, set_active
+from webapp.accounts import (
+    LONGEST_FULL_NAME,
+    SHORTEST_PASSWORD,
+    AccountError,
+    change_password,
+    create_user,
+    set_active,
+    set_full_name,
+)
 from webapp.security import require_role
 from webapp.services import current_database
 from webapp.sessions import current_user
@@ -20,7 +28,11 @@ def show() -> str:
     with current_database().read() as session:
         users = session.scalars(select(User).order_by(User.username)).all()
     return render_template(
-        "users/users.html", users=users, roles=list(Role), shortest_password=SHORTEST_PASSWORD
+        "users/users.html",
+        users=users,
+        roles=list(Role),
+        shortest_password=SHORTEST_PASSWORD,
+        longest_full_name=LONGEST_FULL_NAME,
     )
 
 
@@ -31,8 +43,14 @@ def create() -> AnyResponse:
     if role not in set(Role):
         abort(400)
     try:
-        password = request.form.get("password", "")
-        user = create_user(current_database(), request.form.get("username", ""), password, Role(role))
+        form = request.form
+        user = create_user(
+            current_database(),
+            form.get("username", ""),
+            form.get("password", ""),
+            Role(role),
+            form.get("full_name", ""),
+        )
         flash(f"Created {user.username}.")
     except AccountError as error:
         flash(str(error), "error")
@@ -53,9 +71,35 @@ def set_user_active(user_id: int) -> AnyResponse:
     return redirect(url_for("users.show"), 303)
 
 
+@blueprint.post("/users/<id:user_id>/name")
+@require_role(Role.ADMINISTRATOR)
+def name(user_id: int) -> AnyResponse:
+    _set_name(user_id)
+    return redirect(url_for("users.show"), 303)
+
+
+@blueprint.post("/name")
+def own_name() -> AnyResponse:
+    _set_name(current_user().id)
+    return redirect(url_for("users.password"), 303)
+
+
+def _set_name(user_id: int) -> None:
+    try:
+        user = set_full_name(current_database(), user_id, request.form.get("full_name", ""))
+    except AccountError as error:
+        flash(str(error), "error")
+        return
+    if user is None:
+        abort(404)
+    flash(f"{user.username} signs as {user.full_name or user.username}.")
+
+
 @blueprint.get("/password")
 def password() -> str:
-    return render_template("users/password.html", shortest_password=SHORTEST_PASSWORD)
+    return render_template(
+        "users/password.html", shortest_password=SHORTEST_PASSWORD, longest_full_name=LONGEST_FULL_NAME
+    )
 
 
 @blueprint.post("/password")

@@ -31,6 +31,7 @@ def test_what_is_entered_is_tidied() -> None:
         (FacilityFields("A", time_zone="../etc/passwd"), "time_zone", "Europe/Zurich"),
         (FacilityFields("A", address="x" * 2001), "address", "at most 2000"),
         (FacilityFields("A", contact="\x1b[2J"), "contact", "control character"),
+        (FacilityFields("A", paper="A3"), "paper", "A4 or Letter"),
         (FacilityFields("A", silent_hours=0), "silent_hours", "whole hours"),
         (FacilityFields("A", silent_hours=10**6), "silent_hours", "whole hours"),
     ],

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from database.models import Role, User
 from database.session import Database
-from tests.webapp.conftest import SignIn, csrf_token
+from tests.factories import create_member
+from tests.webapp.conftest import SignIn, csrf_token, signed_in
 from webapp import accounts
 from webapp.accounts import AccountError, authenticate, create_first_administrator, create_user
 
@@ -70,14 +71,24 @@ def test_a_hash_of_weaker_parameters_is_renewed_at_sign_in(database: Database) -
 
 
 def test_the_command_line_creates_users(app: Flask, site_database: Database) -> None:
-    arguments = ["create-user", "Jo", "--role", "radiologist", "--password-stdin"]
+    arguments = [
+        "create-user",
+        "Jo",
+        "--role",
+        "radiologist",
+        "--full-name",
+        "Dr. Jo Weber",
+        "--password-stdin",
+    ]
     run = app.test_cli_runner().invoke(args=arguments, input="long enough\n")
     assert (run.exit_code, run.output) == (0, "Created jo (radiologist).\n")
     again = app.test_cli_runner().invoke(args=arguments, input="long enough\n")
     assert again.exit_code == 1
     assert "already is a user jo" in again.output
     assert isinstance(app.test_cli_runner(), CliRunner)
-    assert authenticate(site_database, "jo", "long enough") is not None
+    user = authenticate(site_database, "jo", "long enough")
+    assert user is not None
+    assert user.full_name == "Dr. Jo Weber"
 
 
 def test_the_command_line_sets_a_forgotten_password(app: Flask, site_database: Database) -> None:
@@ -108,6 +119,40 @@ def test_administrators_create_and_deactivate_users(site_database: Database, sig
     client.post(f"/users/{user.id}/active", data={"csrf_token": token, "active": "yes"})
     assert authenticate(site_database, "new", "long enough") is not None
     assert client.post("/users/999/active", data={"csrf_token": token}).status_code == 404
+
+
+def _name_of(database: Database, username: str) -> str:
+    with database.read() as session:
+        return session.scalars(select(User.full_name).where(User.username == username)).one()
+
+
+def test_administrators_name_users(site_database: Database, sign_in: SignIn) -> None:
+    client = sign_in(Role.ADMINISTRATOR)
+    token = csrf_token(client, "/users")
+    data = {"csrf_token": token, "username": "jo", "role": "radiologist", "password": "long enough"}
+    client.post("/users", data={**data, "full_name": " Dr.  Jo Weber "})
+    assert _name_of(site_database, "jo") == "Dr. Jo Weber"
+    with site_database.read() as session:
+        user_id = session.scalars(select(User.id).where(User.username == "jo")).one()
+    named = {"csrf_token": token, "full_name": "د. جو"}
+    assert (
+        "jo signs as د. جو." in client.post(f"/users/{user_id}/name", data=named, follow_redirects=True).text
+    )
+    assert _name_of(site_database, "jo") == "د. جو"
+    too_long = {"csrf_token": token, "full_name": "x" * 101}
+    refused = client.post(f"/users/{user_id}/name", data=too_long, follow_redirects=True).text
+    assert "at most 100 characters" in refused
+    assert client.post("/users/999/name", data=named).status_code == 404
+    assert sign_in(Role.RADIOLOGIST).post(f"/users/{user_id}/name", data=named).status_code == 400
+
+
+def test_everybody_names_themselves(app: Flask, site_database: Database) -> None:
+    user = create_member(site_database, Role.READ_ONLY)
+    client = signed_in(app, user)
+    data = {"csrf_token": csrf_token(client, "/password"), "full_name": "Jo Weber"}
+    assert "signs as Jo Weber." in client.post("/name", data=data, follow_redirects=True).text
+    assert _name_of(site_database, user.username) == "Jo Weber"
+    assert client.post(f"/users/{user.id}/name", data=data).status_code == 403
 
 
 def test_administrators_cannot_lock_themselves_out(site_database: Database, sign_in: SignIn) -> None:

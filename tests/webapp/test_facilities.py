@@ -346,6 +346,18 @@ def test_facts_are_changed(admin: FlaskClient, site_database: Database) -> None:
     changed = only(site_database, Facility)
     assert (changed.name, changed.code, changed.time_zone) == ("North", "N1", "Europe/Zurich")
     assert changed.silent_hours == 12
+    assert (changed.paper, changed.has_preprinted_paper, changed.needs_second_signer) == ("A4", False, False)
+    printing = {"paper": "Letter", "has_preprinted_paper": "yes", "needs_second_signer": "yes"}
+    assert admin.post(f"/facilities/{facility.id}/edit", data=form | printing).status_code == 303
+    changed = only(site_database, Facility)
+    assert (changed.paper, changed.has_preprinted_paper, changed.needs_second_signer) == (
+        "Letter",
+        True,
+        True,
+    )
+    page = admin.get(f"/facilities/{facility.id}/edit").text
+    assert '<option value="Letter" selected>' in page
+    assert page.count("checked") == 2
     answer = admin.post(f"/facilities/{facility.id}/edit", data={**form, "code": "not a code"})
     assert answer.status_code == 400
     assert 'value="not a code"' in answer.text
@@ -423,7 +435,8 @@ def sent_form(page: str) -> dict[str, str]:
         for one in inputs
         if one.get("type") not in {"checkbox", "file"} and "name" in one
     }
-    return texts | dict.fromkeys(boxes, "yes")
+    chosen = re.findall(r'<select [^>]*name="([a-z_]+)".*?<option value="([^"]*)" selected', page, re.DOTALL)
+    return texts | dict.fromkeys(boxes, "yes") | dict(chosen)
 
 
 @pytest.mark.usefixtures("database_url")

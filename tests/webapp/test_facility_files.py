@@ -72,19 +72,39 @@ def test_all_columns_are_read(database: Database) -> None:
     load(
         database,
         "name,code,ae_title,host,port,description,local_ae_title,uses_tls,may_echo,may_store,may_find,"
-        "may_move,may_get,address,time_zone,contact,letterhead,silent_hours\n"
+        "may_move,may_get,address,time_zone,contact,letterhead,silent_hours,paper,has_preprinted_paper,"
+        "needs_second_signer\n"
         'East,E1,ct 1,ct.example.org,104,CT on 2,NOCTIS2,yes,no,no,x,1,TRUE,"Street 1\nTown",'
-        "Europe/Zurich,me@example.org,Dr. East,24\n",
+        "Europe/Zurich,me@example.org,Dr. East,24,letter,yes,1\n",
     )
 
     facility, entity = facilities(database)["E1"], entities(database)["ct 1"]
     assert (facility.name, facility.address) == ("East", "Street 1\nTown")
     assert (facility.time_zone, facility.silent_hours) == ("Europe/Zurich", 24)
+    assert (facility.paper, facility.has_preprinted_paper, facility.needs_second_signer) == (
+        "Letter",
+        True,
+        True,
+    )
     assert (facility.contact, facility.letterhead) == ("me@example.org", "Dr. East")
     assert (entity.host, entity.port, entity.has_generated_port) == ("ct.example.org", 104, False)
     assert (entity.description, entity.local_ae_title, entity.uses_tls) == ("CT on 2", "NOCTIS2", True)
     assert (entity.may_echo, entity.may_store) == (False, False)
     assert (entity.may_find, entity.may_move, entity.may_get) == (True, True, True)
+
+
+def test_a_file_of_an_earlier_version_leaves_what_it_does_not_know(database: Database) -> None:
+    load(database, "name,code,paper,has_preprinted_paper,needs_second_signer\nEast,E1,Letter,yes,yes\n")
+
+    report = load(database, "name,code,letterhead,silent_hours\nEast,E1,,\n")
+
+    facility = facilities(database)["E1"]
+    assert report.lines == ["line 2: unchanged"]
+    assert (facility.paper, facility.has_preprinted_paper, facility.needs_second_signer) == (
+        "Letter",
+        True,
+        True,
+    )
 
 
 def test_changes_are_said_as_before_and_after(database: Database) -> None:

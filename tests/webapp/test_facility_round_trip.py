@@ -28,6 +28,9 @@ FACILITIES = st.builds(
     time_zone=st.sampled_from(["UTC", "Europe/Zurich"]),
     contact=TEXTS,
     letterhead=TEXTS,
+    paper=st.sampled_from(["A4", "Letter", "", " letter "]),
+    has_preprinted_paper=st.booleans(),
+    needs_second_signer=st.booleans(),
     silent_hours=st.none() | st.integers(1, 100),
 )
 ENTITIES = st.builds(

@@ -11,7 +11,12 @@ from webapp.registry import EntityFields, FacilityFields, RegistryError
 _YES = frozenset({"yes", "y", "true", "1", "on", "x"})
 _NO = frozenset({"no", "n", "false", "0", "off"})
 _NUMBERS = frozenset({"port", "silent_hours"})
-_FLAGS = frozenset(one.name for one in fields(EntityFields) if isinstance(one.default, bool))
+_FLAGS = frozenset(
+    one.name
+    for table in (EntityFields, FacilityFields)
+    for one in fields(table)
+    if isinstance(one.default, bool)
+)
 _READING = ("may_find", "may_move", "may_get")
 # What an empty cell clears; elsewhere it means: as it is, or generated
 _CLEARABLE = frozenset(

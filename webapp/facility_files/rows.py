@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-FACILITY_COLUMNS = ("name", "code", "address", "time_zone", "contact", "letterhead", "silent_hours")
+FACILITY_COLUMNS = (
+    "name", "code", "address", "time_zone", "contact", "letterhead", "paper", "has_preprinted_paper",
+    "needs_second_signer", "silent_hours",
+)  # fmt: skip
 ENTITY_COLUMNS = (
     "ae_title", "host", "port", "description", "local_ae_title", "uses_tls", "allowed_hosts", "may_echo",
     "may_store", "may_find", "may_move", "may_get",

@@ -160,6 +160,9 @@ def _fill(facility: Facility, fields: FacilityFields, code: str) -> None:
     facility.time_zone = fields.time_zone
     facility.contact = fields.contact
     facility.letterhead = fields.letterhead
+    facility.paper = fields.paper
+    facility.has_preprinted_paper = fields.has_preprinted_paper
+    facility.needs_second_signer = fields.needs_second_signer
     facility.silent_hours = fields.silent_hours
 
 

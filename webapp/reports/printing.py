@@ -14,12 +14,13 @@ from flask import Blueprint, Response, abort, current_app, render_template, requ
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from database.models import AuditAction, AuditEvent, Facility, User
+from database.models import AuditAction, AuditEvent, Facility
 from webapp.errors import answer
+from webapp.registry.fields import PAPERS
 from webapp.reports import documents, typesetting
 from webapp.reports.documents import hash_of
 from webapp.reports.pdf import NoPdfError, make_pdf
-from webapp.reports.printouts import PAPERS, DamagedError, Mark, Printout, load_printout, mark_of
+from webapp.reports.printouts import DamagedError, Mark, Printout, load_printout, mark_of
 from webapp.services import current_database
 from webapp.sessions import current_user
 from webapp.visibility import get_visible_study
@@ -80,9 +81,11 @@ def no_pdf(error: NoPdfError) -> Response:
     return answer(503, "No PDF at the moment", str(error))
 
 
-def printable(session: Session, user: User, study_id: int) -> Mark | None:
-    """For the Print button (templates/reports/print_buttons.html): None where there is nothing to print."""
-    return mark_of(session, study_id, user)
+@blueprint.app_template_global()
+def print_mark(study_id: int) -> Mark | None:
+    """For the Print button (templates/reports/print_buttons.html) of a study that this user may see."""
+    with current_database().read() as session:
+        return mark_of(session, study_id, current_user())
 
 
 def _load(study_id: int) -> tuple[Printout, str]:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from database.models import Purpose, Report, ReportAction, ReportRevision, ReportState, Study, User
+from webapp.registry.fields import PAPERS
 from webapp.reports.chain import hash_of
 from webapp.reports.reading import Reading, may_read_unsigned, read_report
 from webapp.reports.snapshots import snapshot_of
@@ -20,7 +21,6 @@ from webapp.reports.texts import SECTION_NAMES
 from webapp.reports.typesetting import local_moment
 from webapp.reports.writing import report_of
 
-PAPERS = ("A4", "Letter")
 _MARKS = {
     ReportState.DRAFT: "draft",
     ReportState.PRELIMINARY: "preliminary",
