@@ -23,7 +23,8 @@ from database.models import Role, User
 from database.session import Database, make_engine
 from emulator.studies import make_study
 from tests.orthanc_process import AE_TITLE, OrthancProcess
-from webapp.paging import Sort, fetch_page
+from webapp.paging import fetch_page
+from webapp.sorting import Sort
 from webapp.visibility import visible_facilities, visible_studies
 from webapp.worklist import PAGE_SIZE
 from webapp.worklist_filters import Filters
@@ -133,7 +134,7 @@ def _watch(url: str, found: "multiprocessing.Queue[tuple[str, float]]", stop: Ev
     seen: set[str] = set()
     while not stop.is_set():
         with database.read() as session:
-            studies = Filters().apply(visible_studies(reader), visible_facilities(reader), 60)
+            studies = Filters().apply(visible_studies(reader), visible_facilities(reader), 60, reader.id)
             page = fetch_page(session, studies, Sort.parse(""), None, PAGE_SIZE)
         at = time.monotonic()
         for study in page.studies:

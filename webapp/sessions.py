@@ -9,7 +9,6 @@ import hashlib
 import logging
 import math
 import time
-from datetime import datetime
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -25,16 +24,16 @@ from flask import (
     session,
     url_for,
 )
-from sqlalchemy import func, select
 from werkzeug.wrappers import Response as AnyResponse
 
-from database.models import Study, User
+from database.models import User
 from webapp.accounts import (
     TooManySignInsError,
     authenticate,
     end_sessions,
     normalise_username,
 )
+from webapp.newest import Newest, read_row, user_and_newest
 from webapp.services import current_database, current_services
 
 _LONGEST_SESSION_SECONDS = 14 * 3600
@@ -57,7 +56,7 @@ def begin(user: User) -> None:
 
 
 def load_user() -> User | None:
-    """The signed-in user of this request; read once, by primary key, together with ``newest_change``."""
+    """The signed-in user of this request; read once, by primary key, together with ``newest``."""
     if "user" not in g:
         g.user = _load_user()
     return g.user if isinstance(g.user, User) else None
@@ -68,10 +67,9 @@ def _load_user() -> User | None:
     if user_id is None or time.time() - signed_in_at > _LONGEST_SESSION_SECONDS:
         return None
     # Worklists poll once a second: what they ask first is read along, and a poll costs one query
-    newest_change = select(func.max(Study.updated_at)).scalar_subquery()
     with current_database().read() as database_session:
-        row = database_session.execute(select(User, newest_change).where(User.id == user_id)).one_or_none()
-    user, g.newest_change = row or (None, None)
+        row = database_session.execute(user_and_newest(user_id)).one_or_none()
+    user, g.newest = read_row(row) if row is not None else (None, Newest())
     if user is None or not user.is_active or session.get("stamp") != stamp(user):
         session.clear()
         return None
@@ -86,10 +84,10 @@ def current_user() -> User:
     return user
 
 
-def newest_change() -> datetime | None:
-    """When the bridge last changed any study, as this request found it."""
+def newest() -> Newest:
+    """What of all that worklists show changed last, as this request found it."""
     current_user()
-    return cast("datetime | None", g.newest_change)
+    return cast("Newest", g.newest)
 
 
 def safe_next(target: str | None) -> str:

@@ -8,8 +8,10 @@ from typing import TypeVar
 from sqlalchemy import Exists, Select, exists, select
 from werkzeug.datastructures import MultiDict
 
-from database.models import Facility, Series, Study, StudyFacility, StudyWord
+from database.models import Facility, Priority, Series, Study, StudyFacility, StudyWord
 from database.words import prefix_range, words_of
+from webapp import report_filters
+from webapp.report_filters import Assignment, ReportStatus
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -25,10 +27,9 @@ class DatePreset(StrEnum):
     MONTH = "30d"
 
 
-class Status(StrEnum):
-    """Reports don't exist yet, so that every study is unread; whether its images still come is known."""
+class Images(StrEnum):
+    """Whether a study's images still come."""
 
-    UNREAD = "unread"
     RECEIVING = "receiving"
     ARRIVED = "arrived"
 
@@ -52,7 +53,12 @@ class Filters:
     modalities: tuple[str, ...] = ()
     facility: str = ""
     """A facility's code, or ``none``."""
-    status: Status | None = None
+    images: Images | None = None
+    status: ReportStatus | None = None
+    priority: Priority | None = None
+    assigned: Assignment | None = None
+    author: str = ""
+    """A user name."""
 
     @classmethod
     def from_query(cls, args: MultiDict[str, str]) -> "Filters":
@@ -65,7 +71,11 @@ class Filters:
             last_date=None if preset else _date(args.get("to", "")),
             modalities=tuple(sorted(clean(m) for m in modalities))[:_MOST_MODALITIES],
             facility=clean(args.get("facility", ""))[:100],
-            status=_member(Status, args.get("status", "")),
+            images=_member(Images, args.get("images", "")),
+            status=_member(ReportStatus, args.get("status", "")),
+            priority=_member(Priority, args.get("priority", "")),
+            assigned=_member(Assignment, args.get("assigned", "")),
+            author=clean(args.get("author", ""))[:100],
         )
 
     def to_query(self) -> dict[str, str | list[str]]:
@@ -77,12 +87,23 @@ class Filters:
             "to": self.last_date.isoformat() if self.last_date else "",
             "modality": list(self.modalities),
             "facility": self.facility,
+            "images": self.images or "",
             "status": self.status or "",
+            "priority": self.priority or "",
+            "assigned": self.assigned or "",
+            "author": self.author,
         }
         return {name: value for name, value in values.items() if value}
 
     def without_dates(self) -> "Filters":
         return replace(self, preset=None, first_date=None, last_date=None)
+
+    def with_status(self, status: ReportStatus | None) -> "Filters":
+        return replace(self, status=status)
+
+    def without_people(self) -> "Filters":
+        """For readers who needn't know who works on what."""
+        return replace(self, assigned=None, author="")
 
     @property
     def dates(self) -> tuple[date | None, date | None]:
@@ -94,10 +115,10 @@ class Filters:
         return today - timedelta(days=first), today - timedelta(days=last)
 
     def apply(
-        self, studies: Select[Study], facilities: Select[Facility], stable_seconds: int
+        self, studies: Select[Study], facilities: Select[Facility], stable_seconds: int, reader_id: int
     ) -> Select[Study]:
         """``facilities``: those that the reader may know; the code of any other is as if it didn't exist."""
-        studies = self._match_words(studies)
+        studies = self._match_reports(self._match_words(studies), reader_id)
         first, last = self.dates
         if first is not None:
             studies = studies.where(Study.study_date >= first)
@@ -105,7 +126,7 @@ class Filters:
             studies = studies.where(Study.study_date <= last)
         if self.modalities:
             studies = studies.where(self.has_modality())
-        return self._match_status(self._match_facility(studies, facilities), stable_seconds)
+        return self._match_images(self._match_facility(studies, facilities), stable_seconds)
 
     def has_modality(self) -> Exists:
         """Whether any series that is still there has one of the modalities asked for."""
@@ -131,11 +152,22 @@ class Filters:
             return studies.where(links.where(StudyFacility.facility_id.in_(wanted)))
         return studies
 
-    def _match_status(self, studies: Select[Study], stable_seconds: int) -> Select[Study]:
+    def _match_reports(self, studies: Select[Study], reader_id: int) -> Select[Study]:
+        if self.status is not None:
+            studies = studies.where(report_filters.has_status(self.status))
+        if self.priority is not None:
+            studies = studies.where(report_filters.has_priority(self.priority))
+        if self.assigned is not None:
+            studies = studies.where(report_filters.is_assigned(self.assigned, reader_id))
+        if self.author:
+            studies = studies.where(report_filters.has_author(self.author))
+        return studies
+
+    def _match_images(self, studies: Select[Study], stable_seconds: int) -> Select[Study]:
         arrived_before = datetime.now(UTC) - timedelta(seconds=stable_seconds)
-        if self.status == Status.RECEIVING:
+        if self.images is Images.RECEIVING:
             return studies.where(Study.last_received_at > arrived_before)
-        if self.status == Status.ARRIVED:
+        if self.images is Images.ARRIVED:
             return studies.where(Study.last_received_at <= arrived_before)
         return studies
 

@@ -2,20 +2,33 @@
 
 Nobody keeps what each page showed. The page itself keeps what there was when it was rendered, and hands it
 back. That tells everything but corrections: a study whose new name matches the search comes with a reload.
+Nor does anybody keep what priorities and assignments were: where they are asked for, any change counts.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select, union_all
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from database.models import Instance, Series, Study
-from webapp.worklist_filters import Filters, Status
+from database.models import Instance, Report, ReportRevision, ReportState, Series, Study, StudyFlag
+from webapp.newest import LATE_COMMITS
+from webapp.report_filters import ReportStatus
+from webapp.worklist_filters import Filters, Images
 
 _LARGEST_ID = 2**63 - 1
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_READ_AFTER_RECEPTION = timedelta(minutes=5)
+"""The bridge reads a study's own priority when it has nothing more urgent to do."""
+_STATES = {
+    ReportStatus.UNREAD: (ReportState.DISCARDED,),
+    ReportStatus.DRAFT: (ReportState.DRAFT,),
+    ReportStatus.PRELIMINARY: (ReportState.PRELIMINARY,),
+    ReportStatus.FINAL: (ReportState.FINAL,),
+    ReportStatus.FINAL_TODAY: (ReportState.FINAL,),
+    ReportStatus.RETRACTED: (ReportState.RETRACTED,),
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,7 @@ def has_begun_to_match(filters: Filters, rendering: Rendering, stable_seconds: i
     if other_then:
         # Whatever still was receiving then, or has received since, the bridge has written since that.
         ways.append(and_(Study.updated_at > rendering.rendered_at - stable_age, or_(*other_then)))
+    ways += _people_changed(filters, rendering.rendered_at)
     # A union, not OR: each way reads the end of its own index, on both databases.
     return Study.id.in_(union_all(*(select(Study.id).where(way).correlate(None) for way in ways)))
 
@@ -76,13 +90,44 @@ def _was_other(filters: Filters, then: datetime, stable_age: timedelta) -> list[
         .where(Series.study_id == Study.id, Instance.series_id == Series.id, Instance.deleted_at.is_(None))
         .where(Instance.received_at > then - stable_age, Instance.received_at <= then)
     )
-    if filters.status == Status.ARRIVED:
+    if filters.images is Images.ARRIVED:
         conditions.append(was_receiving)
-    if filters.status == Status.RECEIVING:
+    if filters.images is Images.RECEIVING:
         conditions.append(~was_receiving)
     if filters.modalities:
         conditions.append(~filters.has_modality().where(Series.received_at <= then))
     return conditions
+
+
+def _people_changed(filters: Filters, then: datetime) -> list[ColumnElement[bool]]:
+    """Ways in which people have made a study what is asked for; each is found by an index of what changed."""
+    ways: list[ColumnElement[bool]] = []
+    since = then - LATE_COMMITS
+    if filters.status is not None or filters.author:
+        reports = select(Report.study_id).where(Report.updated_at > since)
+        if filters.status in _STATES:
+            reports = reports.where(not_(_was_in(_STATES[filters.status], then)))
+        ways.append(Study.id.in_(reports.correlate(None)))
+    if filters.priority is not None or filters.assigned is not None:
+        flags = select(StudyFlag.study_id).where(StudyFlag.updated_at > since)
+        ways.append(Study.id.in_(flags.correlate(None)))
+    if filters.priority is not None:
+        ways.append(and_(Study.updated_at > since, Study.received_at > then - _READ_AFTER_RECEPTION))
+    return ways
+
+
+def _was_in(states: tuple[ReportState, ...], then: datetime) -> ColumnElement[bool]:
+    """Whether the report was in one of these states *then*; without a report the study was unread."""
+    state = (
+        select(ReportRevision.state)
+        .where(ReportRevision.report_id == Report.id, ReportRevision.written_at <= then)
+        .order_by(ReportRevision.number.desc())
+        .limit(1)
+        .correlate(Report)
+        .scalar_subquery()
+    )
+    missing = ReportState.DISCARDED
+    return func.coalesce(state, missing).in_(states)
 
 
 def moment(text: str) -> datetime | None:

@@ -76,6 +76,7 @@ class Report(Base):
         Index(None, "state", "finalized_at"),
         Index(None, "author_id", "state"),
         Index(None, "updated_at"),
+        Index(None, "first_signer_id"),
     )
 
     id: Mapped[PrimaryKey]

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from database.models import Study
 from database.session import Database
 from tests.factories import LONG_AGO, SeriesPlan, create_study
-from webapp.paging import SORT_COLUMNS, Cursor, Page, Sort, fetch_page
+from webapp.paging import Cursor, Page, fetch_page
+from webapp.sorting import SORT_COLUMNS, Sort
 
 SORTS = [Sort(column, is_descending) for column in SORT_COLUMNS for is_descending in (False, True)]
 PAGE = 3

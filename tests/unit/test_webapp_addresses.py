@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import EnvironBuilder
 
-from webapp.paging import SORT_COLUMNS, Cursor, Sort
-from webapp.worklist_filters import DatePreset, Filters, Status
+from database.models import Priority
+from webapp.paging import Cursor
+from webapp.report_filters import Assignment, ReportStatus
+from webapp.sorting import SORT_COLUMNS, Sort
+from webapp.worklist_filters import DatePreset, Filters, Images
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 VALUES: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "received": st.tuples(st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))),  # noqa: DTZ001
+    "priority": st.tuples(st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))),  # noqa: DTZ001
     "date": st.tuples(st.dates(), st.times()),
     "images": st.tuples(st.integers(0, 2**40)),
 }
@@ -35,7 +39,11 @@ def query_of(filters: Filters) -> MultiDict[str, str]:
         preset=st.none() | st.sampled_from(DatePreset),
         modalities=st.sets(st.sampled_from(["CT", "MR", "US"])).map(lambda values: tuple(sorted(values))),
         facility=texts,
-        status=st.none() | st.sampled_from(Status),
+        images=st.none() | st.sampled_from(Images),
+        status=st.none() | st.sampled_from(ReportStatus),
+        priority=st.none() | st.sampled_from(Priority),
+        assigned=st.none() | st.sampled_from(Assignment),
+        author=texts,
     )
 )
 def test_filters_survive_the_address(filters: Filters) -> None:
@@ -49,7 +57,24 @@ def test_date_ranges_survive_the_address(first: date | None, last: date | None) 
 
 
 @given(
-    st.dictionaries(st.sampled_from(["q", "date", "from", "to", "modality", "facility", "status"]), st.text())
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "q",
+                "date",
+                "from",
+                "to",
+                "modality",
+                "facility",
+                "images",
+                "status",
+                "priority",
+                "assigned",
+                "author",
+            ]
+        ),
+        st.text(),
+    )
 )
 def test_nonsense_in_the_address_is_no_filter(values: dict[str, str]) -> None:
     filters = Filters.from_query(MultiDict(values))
@@ -64,9 +89,9 @@ def test_a_cursor_survives_the_address(
     column: str, data: st.DataObject, is_backward: bool, is_descending: bool, number: int
 ) -> None:
     sort = Sort(column, is_descending)
-    missing = st.none() if SORT_COLUMNS[column].present is not None else st.nothing()
-    values = data.draw(VALUES.get(column, st.tuples(texts)) | missing)
-    cursor = Cursor(sort, is_backward, values, number)
+    at, segment = data.draw(st.sampled_from(list(enumerate(SORT_COLUMNS[column].segments))))
+    values = data.draw(VALUES.get(column, st.tuples(texts)) if segment.values else st.just(()))
+    cursor = Cursor(sort, is_backward, at, values, number)
     assert Cursor.decode(cursor.encode(), sort) == cursor
 
 
@@ -94,7 +119,7 @@ def test_a_forged_cursor_is_none_or_holds_what_its_columns_hold(
 
 
 def test_a_cursor_of_another_sort_is_none() -> None:
-    cursor = Cursor(Sort("name"), is_backward=False, values=("doe",), study_id=1)
+    cursor = Cursor(Sort("name"), is_backward=False, segment=0, values=("doe",), study_id=1)
     assert Cursor.decode(cursor.encode(), Sort("patient-id")) is None
 
 

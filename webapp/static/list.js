@@ -58,8 +58,9 @@ function move(selector, step) {
   focusRow(shown[Math.min(Math.max(wanted, 0), shown.length - 1)]);
 }
 
-// `selector` finds the rows; "/" leads to the search field, where there is one.
-export function prepareKeys(selector) {
+// `selector` finds the rows; "/" leads to the search field, where there is one. `onRow` has further keys, whose
+// actions get the row that has the focus.
+export function prepareKeys(selector, onRow = {}) {
   const search = document.getElementById("search");
   const actions = {
     j: () => move(selector, 1),
@@ -73,6 +74,12 @@ export function prepareKeys(selector) {
     search.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && search.value === "") search.blur();
     });
+  }
+  for (const [key, action] of Object.entries(onRow)) {
+    actions[key] = () => {
+      const row = document.activeElement.closest?.(selector);
+      if (row) action(row);
+    };
   }
   document.addEventListener("keydown", (event) => {
     const action = actions[event.key];

@@ -1,6 +1,6 @@
 // Following the server: one address asked again and again, cheap while nothing changes, honest about silence.
 
-import { localTime, settleArrivals } from "./page.js";
+import { localTime, runClocks, settleArrivals } from "./page.js";
 
 const SLOWEST_MILLISECONDS = 30000;
 const PATIENCE_MILLISECONDS = 10000;
@@ -39,6 +39,7 @@ export function follow(address, milliseconds, onNews) {
     say("");
     if (news) onNews(news);
     settleArrivals(at);
+    runClocks(at);
   }
 
   async function turn() {

@@ -40,6 +40,24 @@ export function settleArrivals(now) {
   }
 }
 
+// As webapp/report_status.py has it.
+function waitingTime(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (minutes >= 2880) return `${Math.floor(minutes / 1440)} d ${hours % 24} h`;
+  return hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+}
+
+// How long studies wait, by the server's clock as well.
+export function runClocks(now) {
+  for (const element of document.querySelectorAll("[data-since]")) {
+    const seconds = Math.max(0, (now - new Date(element.dataset.since)) / 1000);
+    const text = waitingTime(seconds);
+    if (element.textContent !== text) element.textContent = text;
+    element.classList.toggle("is-late", seconds > Number(element.dataset.limit));
+  }
+}
+
 function switchTheme() {
   const root = document.documentElement;
   const systemIsDark = matchMedia("(prefers-color-scheme: dark)").matches;

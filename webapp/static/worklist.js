@@ -3,6 +3,7 @@
 import { exchangeRow, focusRow, parseRow, prepareFilters, prepareKeys } from "./list.js";
 import { follow } from "./news.js";
 import { showLocalTimes, store } from "./page.js";
+import { prepareRowMenu } from "./row_menu.js";
 
 const POLL_MILLISECONDS = 1000;
 
@@ -13,8 +14,15 @@ const rowOf = new Map(rows.map((row) => [Number(row.dataset.study), row]));
 
 // News
 
-const newsAddress = new URL(news.dataset.newsUrl, location.href);
-newsAddress.searchParams.set("shown", [...rowOf.keys()].join("."));
+const address = new URL(news.dataset.newsUrl, location.href);
+address.searchParams.set("shown", [...rowOf.keys()].join("."));
+
+// A lock that ends leaves no trace: the server is told which rows show one.
+function newsAddress() {
+  const locked = rows.filter((row) => row.querySelector("[data-locked]"));
+  address.searchParams.set("locked", locked.map((row) => row.dataset.study).join("."));
+  return address;
+}
 
 function announce(text, total) {
   const words = total === 1 ? "1 new study" : `${text} new studies`;
@@ -29,10 +37,15 @@ function refresh({ id, html }) {
   exchangeRow(rowOf.get(id), fresh);
 }
 
-function showNews({ new: text, total, rows: changed, changed: until }) {
+function count(counts) {
+  for (const element of document.querySelectorAll("[data-count]")) element.textContent = counts[element.dataset.count];
+}
+
+function showNews({ new: text, total, counts, rows: differing, changed, reported, flagged }) {
   announce(text, total);
-  changed.forEach(refresh);
-  newsAddress.searchParams.set("changed", until);
+  count(counts);
+  differing.forEach(refresh);
+  for (const [name, value] of Object.entries({ changed, reported, flagged })) address.searchParams.set(name, value);
 }
 
 // Coming back from a study leads to the row one came from.
@@ -47,6 +60,6 @@ function rememberPlace() {
 }
 
 prepareFilters(document.getElementById("filters"), "date");
-prepareKeys("tr[data-study]");
+prepareKeys("tr[data-study]", prepareRowMenu(refresh));
 rememberPlace();
-follow(() => newsAddress, POLL_MILLISECONDS, showNews);
+follow(newsAddress, POLL_MILLISECONDS, showNews);

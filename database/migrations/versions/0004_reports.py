@@ -137,6 +137,7 @@ def upgrade() -> None:
     with op.batch_alter_table("report", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_report_author_id_state"), ["author_id", "state"], unique=False)
         batch_op.create_index(batch_op.f("ix_report_updated_at"), ["updated_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_report_first_signer_id"), ["first_signer_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_report_state_finalized_at"), ["state", "finalized_at"], unique=False
         )
