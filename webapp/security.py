@@ -46,6 +46,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SECURE=settings.behind_https,
         WTF_CSRF_TIME_LIMIT=None,  # valid as long as the session: a page left open overnight still works
         MAX_CONTENT_LENGTH=1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,  # of one field: a report's section may fill the request
     )
     if settings.behind_https:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]

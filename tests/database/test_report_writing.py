@@ -187,6 +187,19 @@ def test_a_second_signer_is_somebody_else(database: Database, writer: Writer) ->
     assert [one["name"] for one in final.snapshot["signers"]] == [writer.name, second.name]
 
 
+def test_only_another_text_takes_the_first_signature_back(database: Database, writer: Writer) -> None:
+    facility = create_facility(database, "St. Anna")
+    with database.write() as session:
+        session.execute(update(Facility).values(needs_second_signer=True))
+    study = create_study(database, facilities=(facility.id,))
+    saved = _save(database, study, writer, 0, findings="No nodule.")
+    once = writing.sign(database, study.id, writer, saved.number)
+    assert _save(database, study, writer, once.number, findings="No nodule.").number == once.number
+    assert _report(database).first_signer_id == writer.user.id
+    _save(database, study, writer, once.number, findings="One nodule.")
+    assert _report(database).first_signer_id is None
+
+
 def test_only_radiologists_write(database: Database, study: Study) -> None:
     for role in set(Role) - {Role.RADIOLOGIST}:
         with pytest.raises(NotAllowedError, match="Only radiologists"):

@@ -9,6 +9,7 @@ from database.models import Role
 from webapp.reports import locks
 from webapp.reports.answers import json_answer, refusal
 from webapp.reports.locks import LockedError
+from webapp.reports.requests import token_of_request
 from webapp.reports.texts import BadFieldError
 from webapp.security import require_role
 from webapp.services import current_database
@@ -45,15 +46,10 @@ def _hold(study_id: int, work: Callable[[str], None]) -> AnyResponse:
     with current_database().read() as session:
         get_visible_study(session, current_user(), study_id)
     try:
-        work(_token())
+        token = token_of_request()
+        if not token:
+            raise BadFieldError("token", "Must be the token of the open page.")
+        work(token)
     except (BadFieldError, LockedError) as error:
         return refusal(error)
     return json_answer({"beat_seconds": locks.BEAT_SECONDS})
-
-
-def _token() -> str:
-    """Raises BadFieldError."""
-    token = request.form.get("token", "")
-    if not 0 < len(token) <= 100:
-        raise BadFieldError("token", "Must be the token of the open page.")
-    return token

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from database.models import ReportRevision, Role
-from webapp.report_status import StatusWords
 from webapp.reports import saving
 from webapp.reports.answers import holder_as_json, revision_as_json
 from webapp.reports.desk import is_public, load_desk, readable_history
@@ -43,7 +42,7 @@ def news(study_id: int) -> Response:
         get_visible_study(session, user, study_id)
         desk = load_desk(session, user, study_id)
     newest = None if desk.reading is None else desk.reading.newest
-    values: dict[str, Any] = {"status": _in_words(desk.status)}
+    values: dict[str, Any] = {"status": desk.status.text}
     if may_read_unsigned(user):
         values |= revision_as_json(newest)
         values |= {
@@ -58,10 +57,6 @@ def news(study_id: int) -> Response:
     response = Response(status=304) if tag in request.if_none_match else jsonify(values)
     response.set_etag(tag)
     return response
-
-
-def _in_words(status: StatusWords) -> str:
-    return f"{status.text} ({status.title})" if status.title else status.text
 
 
 @blueprint.get("/history")

@@ -18,18 +18,15 @@ from webapp.reports.answers import (
     status_of_refusal,
 )
 from webapp.reports.locks import LockedError
+from webapp.reports.requests import writer_of_request
 from webapp.reports.showing import FIELD_NAMES, Typed, show_report
 from webapp.reports.signing import show_confirmation
 from webapp.reports.texts import BadFieldError, Save, read_form, read_json
-from webapp.reports.writing import ConflictError, Writer, text_of
+from webapp.reports.writing import ConflictError, text_of
 from webapp.security import wants_page
 from webapp.services import current_database
 from webapp.sessions import current_user
 from webapp.visibility import get_visible_study
-
-
-def writer_of_request(token: str) -> Writer:
-    return Writer(current_user(), token, request.remote_addr or "")
 
 
 def save(study_id: int) -> AnyResponse:
@@ -68,14 +65,19 @@ def _save(study_id: int, change: Save) -> ReportRevision | None:
 
 
 def _go_on(study_id: int, change: Save, saved: ReportRevision | None) -> AnyResponse:
-    writer = writer_of_request(change.token)
+    """The text is saved; what can't be done with it is said on its page."""
     then = request.args.get("then", "")
-    if then == "sign":
+    try:
+        if then == "release":
+            number = 0 if saved is None else saved.number
+            writing.release(current_database(), study_id, writer_of_request(change.token), number)
+        if then == "sign":
+            return show_confirmation(study_id, change.token)
+    except REFUSALS as error:
+        flash(str(error), "error")
+        return redirect(url_for("reports.show", study_id=study_id), 303)
+    finally:
         locks.release(current_database(), study_id, change.token)
-        return show_confirmation(study_id, change.token)
-    if then == "release":
-        writing.release(current_database(), study_id, writer, 0 if saved is None else saved.number)
-    locks.release(current_database(), study_id, change.token)
     if not wants_page():
         return json_answer(revision_as_json(saved))
     flash("Released as preliminary." if then == "release" else "Saved." if saved else "There is no text yet.")

@@ -96,7 +96,11 @@ def save(database: Database, study_id: int, writer: Writer, change: Save) -> Rep
         standing = states.save(change_.standing, change.purpose)
         text = replace(change_.text_for(change.purpose), **change.texts)
         is_same = change_.newest is not None and text == text_of(change_.newest)
-        if is_same and standing == change_.standing:
+        # What is saved unchanged takes no first signature back
+        if (
+            is_same
+            and replace(standing, first_signer_id=change_.standing.first_signer_id) == change_.standing
+        ):
             return change_.newest
         if change_.newest is None and text.is_empty:
             return None

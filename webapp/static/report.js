@@ -7,6 +7,7 @@ import { Lock } from "./report_lock.js";
 import { Memory } from "./report_memory.js";
 import { postForm } from "./report_requests.js";
 import { openConfirmation } from "./report_sign.js";
+import { prepareTemplates } from "./report_templates.js";
 import { expandOnTab } from "./standard_texts.js";
 
 const POLL_MILLISECONDS = 2000;
@@ -43,6 +44,8 @@ function prepareEditor() {
   const editor = new Editor(form, lock, memory);
   editor.fields.forEach(grow);
   expandOnTab(editor.fields, form.dataset.standardTexts);
+  const picker = document.getElementById("template-picker");
+  if (picker) prepareTemplates(picker, editor.fields, form.dataset.templates);
   lock.onChange = () => showWhoWrites(editor, lock);
   editor.onSaved = ({ state }) => showDiscard(state);
   prepareButtons(editor);
