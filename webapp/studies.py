@@ -3,27 +3,24 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from database.models import Facility, Instance, Series, Study, StudyFacility
-from webapp.presentation import instant
+from database.models import Instance, Series, Study
 from webapp.reading_order import numbers_first, reading_place
-from webapp.report_status import status_words
-from webapp.reports.reading import may_read_unsigned
-from webapp.reports.writing import report_of, standing_of
 from webapp.services import current_database, current_services
 from webapp.sessions import current_user
 from webapp.sop_classes import Kind, kind, sop_class_name
 from webapp.study_arrivals import load_groups, unlogged_arrivals
+from webapp.study_flags import ASSIGNERS, PRIORITISERS
 from webapp.study_links import load_links
 from webapp.study_transfers import fates_in_words, load_transfers
 from webapp.transfers.pages import READERS
-from webapp.visibility import get_visible_study, visible_facilities, visible_studies, visible_titles
+from webapp.visibility import get_visible_study, visible_studies, visible_titles
+from webapp.worklist_rows import arrives_at, load_rows
 
 blueprint = Blueprint("studies", __name__, url_prefix="/studies/<id:study_id>")
 blueprint.add_app_template_filter(fates_in_words)
@@ -48,33 +45,25 @@ def show(study_id: int) -> str:
         study = get_visible_study(session, current_user(), study_id)
         groups = load_groups(session, study)
         cards = load_cards(session, study, groups)
-        facilities = session.scalars(
-            visible_facilities(current_user())
-            .with_only_columns(Facility.name)
-            .join(StudyFacility, StudyFacility.facility_id == Facility.id)
-            .where(StudyFacility.study_id == study.id)
-            .group_by(Facility.id, Facility.name)
-            .order_by(func.min(StudyFacility.linked_at))
-        ).all()
         settings = current_services().settings
         titles = visible_titles(session, current_user())
         transfers = load_transfers(session, study, settings.ae_title, titles)
         links = load_links(session, study.id, current_user())
-        report = report_of(session, study.id)
+        [row] = load_rows(session, current_user(), [study], settings.stable_seconds)
     arrivals = unlogged_arrivals(groups, titles, has_recorder=settings.has_recorder)
     return render_template(
         "studies/study.html",
         study=study,
         links=links,
         cards=cards,
-        report_status=status_words(standing_of(report), is_all_told=may_read_unsigned(current_user())),
+        row=row,
+        may_assign=current_user().role in ASSIGNERS,
+        may_prioritise=current_user().role in PRIORITISERS,
         transfers=transfers,
         may_read_log=current_user().role in READERS,
         arrivals=arrivals,
         is_hidden=bool(groups),
         byte_count=sum(group.byte_count for group in groups),
-        facilities=facilities,
-        arrives_at=_arrives_at(study),
     )
 
 
@@ -83,23 +72,17 @@ def news(study_id: int) -> Response:
     """What of an open study page may have changed; 304 while nothing has. Asked every few seconds."""
     with current_database().read() as session:
         study = get_visible_study(session, current_user(), study_id)
-    arrives_at = _arrives_at(study)
+    waits_until = arrives_at(study, current_services().settings.stable_seconds)
     values: dict[str, Any] = {
         "series": study.series_count,
         "instances": study.instance_count,
-        "arrives": arrives_at,
-        "state": "gone" if study.deleted_at else "receiving" if arrives_at else "arrived",
+        "arrives": waits_until,
+        "state": "gone" if study.deleted_at else "receiving" if waits_until else "arrived",
     }
     tag = hashlib.sha256(f"{study.id} {study.updated_at} {values}".encode()).hexdigest()[:32]
     response = Response(status=304) if tag in request.if_none_match else jsonify(values)
     response.set_etag(tag)
     return response
-
-
-def _arrives_at(study: Study) -> str:
-    """Empty when that is past."""
-    at = study.last_received_at + timedelta(seconds=current_services().settings.stable_seconds)
-    return instant(at) if at > datetime.now(UTC) else ""
 
 
 @blueprint.get("/series/<id:series_id>/instances")
