@@ -11,6 +11,7 @@ from random import Random
 
 SECONDS = 60.0
 """After which a socket that should have got something gives up."""
+_QUIET_SECONDS = 0.4
 _CHUNK = 2**18
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -43,15 +44,15 @@ def read_exactly(connection: socket.socket, length: int) -> bytes:
     return bytes(heard)
 
 
-def send_until_it_blocks(connection: socket.socket, said: bytes, *, quiet_seconds: float = 1.0) -> int:
+def send_until_it_blocks(connection: socket.socket, said: bytes) -> int:
     """How much is taken before nothing more is for some time."""
     sent = 0
     connection.setblocking(False)
-    quiet_at = time.monotonic() + quiet_seconds
+    quiet_at = time.monotonic() + _QUIET_SECONDS
     while sent < len(said) and time.monotonic() < quiet_at:
         try:
             sent += connection.send(said[sent : sent + _CHUNK])
-            quiet_at = time.monotonic() + quiet_seconds
+            quiet_at = time.monotonic() + _QUIET_SECONDS
         except _NOT_NOW:
             time.sleep(0.01)
     connection.settimeout(SECONDS)

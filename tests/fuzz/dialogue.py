@@ -9,7 +9,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["bridge.recorder"]):
+with atheris.instrument_imports(include=["bridge.recorder", "pydicom.filereader", "pydicom.fileutil"]):
     from tests.fuzz import corpus
 
 _FOLDER = Path(".cache/fuzz")

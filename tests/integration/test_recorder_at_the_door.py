@@ -245,6 +245,7 @@ def test_a_recorder_that_is_stopped_waits_for_who_ends_soon_and_says_of_the_othe
 
         assert read_all(never) == b""
         assert read_all(orthanc_of_never) == b""
+        wait_until(lambda: not one.recorder.is_running, "it has ended by itself")
         assert one.recorder.terminate() == 0
         associations = one.ended_associations(3)
 

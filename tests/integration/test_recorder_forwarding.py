@@ -97,7 +97,7 @@ def test_whoever_ends_its_side_may_still_be_answered(shared: Site) -> None:
         assert orthanc.recv(10) == b""
         orthanc.sendall(answer[:1000])
         assert read_exactly(remote, 1000) == answer[:1000]
-        sent = send_until_it_blocks(orthanc, answer[1000:], quiet_seconds=0.1)
+        sent = send_until_it_blocks(orthanc, answer[1000:])
         assert read_exactly(remote, sent) == answer[1000 : 1000 + sent]
         orthanc.close()
         assert read_all(remote) == b""
