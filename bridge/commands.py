@@ -22,6 +22,7 @@ from bridge.errors import CursorMoved, OrthancRefused, OrthancUnavailable
 from bridge.feed import load_feed, request_sweep
 from bridge.loop import Worker, run
 from bridge.orthanc_client import OrthancClient
+from bridge.priorities import Priorities
 from bridge.registrations import Registrar
 from bridge.status import read_status
 from bridge.transfers.collector import collector_of
@@ -59,7 +60,8 @@ class Bridge:
         registrar = Registrar(self.database, self.client, self._encryption_key)
         decisions = Decisions(self.database, registrar)
         interval = timedelta(seconds=self.settings.sweep_interval)
-        return Worker(self.database, self.client, interval, decisions)
+        priorities = Priorities(self.database, self.client)
+        return Worker(self.database, self.client, interval, decisions, priorities)
 
     def transfer_log(self) -> TransferLog:
         return TransferLog(self.database, self.client_for_people(), self.settings, self._collector)

@@ -17,6 +17,7 @@ from bridge.errors import CursorMoved, OrthancRefused, OrthancUnavailable
 from bridge.feed import load_feed
 from bridge.leader import Leadership
 from bridge.orthanc_client import OrthancClient
+from bridge.priorities import Priorities
 from bridge.schedule import SweepSchedule
 from bridge.sweep import Findings, Sweep
 from bridge.sync import FeedSync
@@ -39,11 +40,13 @@ class Worker:
         client: OrthancClient,
         sweep_interval: timedelta,
         decisions: Decisions | None = None,
+        priorities: Priorities | None = None,
     ) -> None:
         self._database = database
         self._client = client
         self._sync = FeedSync(database, client)
         self._decisions = decisions
+        self._priorities = priorities
         self._schedule = SweepSchedule(database, client, sweep_interval)
         self._leadership: Leadership | None = None
         self._sweep: Sweep | None = None
@@ -82,6 +85,8 @@ class Worker:
         if self._sweep is not None:
             self._advance_or_postpone(self._sweep)
             return 0.0
+        if self._priorities is not None:
+            self._priorities.step()
         self._interval = _BUSY_SECONDS if batch.change_count else min(self._interval * 1.5, _IDLE_SECONDS)
         return self._interval
 

@@ -83,7 +83,7 @@ def _get(site: Site, parts: list[str], options: dict[str, str]) -> Any:
             return _changes(site, options)
         case [route, *rest] if route in _LEVEL_OF_ROUTE:
             level = _LEVEL_OF_ROUTE[route]
-            return _resource(_node(site, level, rest[0]), rest[1:]) if rest else _list(site, level, options)
+            return _resource(site, level, *rest) if rest else _list(site, level, options)
     return _unknown()
 
 
@@ -168,11 +168,14 @@ def _list(site: Site, level: str, options: dict[str, str]) -> Any:
     return _describe_all(site, ids, has_metadata=False) if "expand" in options else ids
 
 
-def _resource(node: Node, rest: list[str]) -> Any:
+def _resource(site: Site, level: str, resource_id: str, *rest: str) -> Any:
+    node = _node(site, level, resource_id)
     match rest:
-        case []:
+        case ():
             return _describe(node, has_metadata=False)
-        case ["simplified-tags"] if node.level == "Instance":
+        case ("simplified-tags",) if node.level == "Instance":
+            if resource_id in site.poisoned_files:
+                raise Refusal(500, 1, "Internal error")
             return node.attributes or node.tags
     return _unknown()
 
