@@ -86,9 +86,9 @@ def new_facility() -> Form:
 
 def facility_fields(form: Form) -> FacilityFields:
     """Raises RegistryError."""
-    texts = {name: form.text(name) for name in FACILITY_TEXTS if name != "silent_hours"}
-    checks = {name: form.is_checked(name) for name in FACILITY_CHECKS}
-    return FacilityFields(**texts, **checks, silent_hours=form.number("silent_hours"))
+    values: dict[str, Any] = {name: form.text(name) for name in FACILITY_TEXTS if name != "silent_hours"}
+    values |= {name: form.is_checked(name) for name in FACILITY_CHECKS}
+    return FacilityFields(**values, silent_hours=form.number("silent_hours"))
 
 
 def entity_fields(form: Form) -> EntityFields:
