@@ -16,6 +16,10 @@ _CHUNK = 2**18
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
+def port_of(server: socket.socket) -> int:
+    return int(server.getsockname()[1])
+
+
 def accepted(server: socket.socket) -> socket.socket:
     connection, _ = server.accept()
     connection.settimeout(SECONDS)

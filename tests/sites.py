@@ -10,7 +10,7 @@ from bridge.recorder.records import Record
 from tests import conversations as say
 from tests.orthanc_process import free_port
 from tests.recorders import RecorderProcess
-from tests.sinks import SECONDS, accepted, connected, read_exactly
+from tests.sinks import SECONDS, accepted, connected, port_of, read_exactly
 from tests.waiting import wait_until
 
 
@@ -58,7 +58,7 @@ def site(data_dir: Path | None = None, /, **settings: Any) -> Iterator[Site]:
     """``data_dir`` and ``settings`` are the recorder's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(SECONDS)
-        with RecorderProcess(int(server.getsockname()[1]), data_dir, **settings) as recorder:
+        with RecorderProcess(port_of(server), data_dir, **settings) as recorder:
             yield Site(recorder, server)
 
 

@@ -315,6 +315,22 @@ def test_a_half_line_that_cannot_be_taken_away_is_ended(tmp_path: Path) -> None:
     assert json.loads(heading)["record"] == "boot"
 
 
+def test_what_is_written_after_a_half_line_is_never_cut_back(tmp_path: Path) -> None:
+    with spool_in(tmp_path) as spool, unshrinkable(spool, segments(tmp_path)[0]) as file:
+        with full_disk(at=os.fstat(file).st_size + 20):
+            spool.write(record(1))
+        spool.write(record(2))
+        content = os.pread(file, 10_000, 0)
+        (tmp_path / "shrinkable").write_bytes(content)
+        with (tmp_path / "shrinkable").open("ab") as shrinkable:
+            os.dup2(shrinkable.fileno(), spool._file)
+        with full_disk(at=len(content) + 20):
+            spool.write(record(3))
+
+    assert json.loads(content.splitlines()[-1]) == record(2)
+    assert (tmp_path / "shrinkable").read_bytes() == content
+
+
 # Kill -9
 
 
