@@ -19,12 +19,13 @@ from tests.transfer_factories import (
     insert_many,
     operation_values,
 )
-from webapp.transfers.charts import HEIGHT, chart_of
+from webapp.charts import HEIGHT, chart_of
 from webapp.transfers.figures import (
     Bucket,
     Figures,
     Period,
     as_json,
+    columns_of,
     load_figures,
     percentile,
     starts_of,
@@ -182,7 +183,7 @@ def test_nothing_makes_empty_figures(database: Database) -> None:
         assert found.total.median is None
         assert found.total.bytes_a_second is None
         assert not [one for one in found.buckets if one.good_count]
-        assert chart_of(found.buckets).parts == []
+        assert chart_of(columns_of(found.buckets)).parts == []
 
 
 def test_json_has_instants_and_plain_names(database: Database) -> None:
@@ -207,7 +208,7 @@ def test_a_percentile_is_the_value_at_its_rank(counted: list[tuple[int, int]], s
 def test_no_column_leaves_the_chart(counts: list[tuple[int, int, int]]) -> None:
     starts = starts_of(Period.HOUR, NOW)
     buckets = [Bucket(at, *three) for at, three in zip(starts, counts, strict=False)]
-    chart = chart_of(buckets)
+    chart = chart_of(columns_of(buckets))
     for part in chart.parts:
         assert part.height > 0
         assert 0 <= part.y <= HEIGHT

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from database.models import Facility
 from database.transfer_terms import OperationKind, StatusClass
+from webapp.charts import Column
 from webapp.transfers import measures
 from webapp.transfers.filters import TimePreset
 from webapp.transfers.measures import Measure, Moment
@@ -167,6 +168,13 @@ def buckets_of(moments: Iterable[Moment], starts: Sequence[datetime]) -> list[Bu
         else:
             bucket.good_count += one.operation_count
     return buckets
+
+
+def columns_of(buckets: Iterable[Bucket]) -> list[Column]:
+    """Of a chart: warnings and failures stand on what went well."""
+    return [
+        {"good": one.good_count, "warning": one.warning_count, "bad": one.failure_count} for one in buckets
+    ]
 
 
 def sums_of(found: Sequence[Measure]) -> Sums:

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, case, func, literal, or_, select
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import Select, case, func, literal, or_, select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from database.models import Association, Operation, TransferHour
 from database.transfer_terms import AssociationOutcome, OperationKind, Source, StatusClass
+from webapp.sql_times import milliseconds_between
 
 _MILLISECONDS_A_MINUTE = 60_000
 _STEPS_A_DOUBLING = 4
@@ -40,32 +38,13 @@ class Moment:
     byte_count: int
 
 
-class _milliseconds_between(FunctionElement[int]):  # noqa: N801 - written like a function of SQL
-    """Between two instants, rounded; SQLite knows no more of them."""
-
-    type = BigInteger()
-    inherit_cache = True
-
-
-@compiles(_milliseconds_between, "sqlite")
-def _by_days(element: _milliseconds_between, compiler: SQLCompiler, **options: Any) -> str:
-    start, end = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"CAST(round((julianday({end}) - julianday({start})) * 86400000) AS INTEGER)"
-
-
-@compiles(_milliseconds_between, "postgresql")
-def _by_epoch(element: _milliseconds_between, compiler: SQLCompiler, **options: Any) -> str:
-    start, end = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"CAST(round(extract(epoch FROM {end} - {start}) * 1000) AS BIGINT)"
-
-
 _bytes = func.sum(Operation.request_byte_count + Operation.response_byte_count)
 _WELL = (AssociationOutcome.OPEN, AssociationOutcome.RELEASED)
 
 
 def recent_measures(session: Session, since: datetime) -> list[Measure]:
     """Of the operations that began since then and have ended: exact to the millisecond."""
-    measured = _milliseconds_between(Operation.started_at, Operation.ended_at)
+    measured = milliseconds_between(Operation.started_at, Operation.ended_at)
     duration = case((Operation.source != Source.ORTHANC, measured))  # which knows no beginnings
     alike = (Operation.remote_ae_title_key, Operation.kind, Operation.status_class, duration)
     rows = session.execute(_recent(since).with_only_columns(*alike, func.count(), _bytes).group_by(*alike))
@@ -78,7 +57,7 @@ def recent_measures(session: Session, since: datetime) -> list[Measure]:
 def recent_moments(session: Session, since: datetime) -> list[Moment]:
     """The same by minutes."""
     start = literal(since, Operation.started_at.type)
-    minute = _milliseconds_between(start, Operation.started_at) // _MILLISECONDS_A_MINUTE
+    minute = milliseconds_between(start, Operation.started_at) // _MILLISECONDS_A_MINUTE
     alike = (minute, Operation.status_class)
     rows = session.execute(_recent(since).with_only_columns(*alike, func.count(), _bytes).group_by(*alike))
     return [

@@ -22,11 +22,12 @@ from database.models import Association, Facility, Operation, Role, Study
 from database.session import Database
 from database.transfer_terms import Direction, OperationKind, StatusClass
 from webapp import sop_classes
+from webapp.charts import chart_of
 from webapp.security import require_role
 from webapp.services import current_database, current_services
 from webapp.sessions import current_user
-from webapp.transfers import charts, descriptions, details, export, log
-from webapp.transfers.figures import PRESETS, Figures, Period, as_json, load_figures
+from webapp.transfers import descriptions, details, export, log
+from webapp.transfers.figures import PRESETS, Figures, Period, as_json, columns_of, load_figures
 from webapp.transfers.filters import Filters, TimePreset, View
 from webapp.transfers.health import load_health
 from webapp.transfers.keys import RowKey
@@ -214,7 +215,7 @@ def figures() -> str:
     return render_template(
         "transfers/figures.html",
         figures=found,
-        chart=charts.chart_of(found.buckets),
+        chart=chart_of(columns_of(found.buckets)),
         Period=Period,
         time=PRESETS[found.period].value,
     )
