@@ -29,6 +29,7 @@ from webapp import (
     worklist,
 )
 from webapp.prepared_texts import study_texts, template_pages, text_pages
+from webapp.report_figures import pages as report_figure_pages
 from webapp.reports import acts as report_acts
 from webapp.reports import lock_pages, printing, prior_pages
 from webapp.reports import pages as report_pages
@@ -58,6 +59,7 @@ _FEATURES = (
     text_pages,
     study_texts,
     printing,
+    report_figure_pages,
 )
 
 

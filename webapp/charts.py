@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 WIDTH, HEIGHT = 960, 190
 _LEFT, _BOTTOM, _TOP = 56, 24, 12
 _GAP = 0.18
 _LABELS = 6
 
-Column = Mapping[str, int]
+Column = Mapping[str, float]
 """Its parts by tone, from the bottom up."""
 
 
@@ -53,7 +54,7 @@ def short_number(value: int) -> str:
 
 
 def chart_of(columns: Sequence[Column], tick_text: Callable[[int], str] = short_number) -> Chart:
-    top = _rounded_up(max((sum(one.values()) for one in columns), default=0))
+    top = _rounded_up(ceil(max((sum(one.values()) for one in columns), default=0)))
     slot = (WIDTH - _LEFT) / max(1, len(columns))
     scale = (HEIGHT - _BOTTOM - _TOP) / top
     parts: list[Part] = []

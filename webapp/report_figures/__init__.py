@@ -1,0 +1,1 @@
+"""Reporting figures: how long reports take, and how many there are."""
