@@ -153,6 +153,28 @@ def test_a_response_is_recorded_before_the_client_has_it(shared: Site) -> None:
             assert (newest["message_id"], newest.get("status")) == (message_id, 0xA700)
 
 
+def test_what_a_data_set_says_stands_in_no_log(shared: Site) -> None:
+    query = say.encoded(say.identifier(SpecificCharacterSet="ISO_IR 192", PatientName="x"), say.EXPLICIT)
+    find = say.message(
+        "C_FIND_RQ",
+        say.FIND,
+        MessageID=1,
+        Priority=2,
+        AffectedSOPClassUID=say.CONTEXTS[say.FIND][0],
+        Identifier=query.replace(b"ISO_IR 192", messages.MARKER.encode() + b" "),
+    )
+    remote, orthanc = shared.associated()
+    with remote, orthanc:
+        orthanc.sendall(say.acceptance())
+        assert read_exactly(remote, len(say.acceptance())) == say.acceptance()
+        remote.sendall(find)
+        assert read_exactly(orthanc, len(find)) == find
+        orthanc.sendall(messages.find_response(0))
+        assert read_exactly(remote, len(messages.find_response(0))) == messages.find_response(0)
+        assert shared.recorder.records()[-1]["query_keys"] == ["PatientName"]
+    assert messages.MARKER not in shared.recorder.log()
+
+
 # Back-pressure
 
 
