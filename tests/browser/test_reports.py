@@ -138,6 +138,45 @@ def test_leaving_the_page_saves(server: WebServerProcess, study: Study, open_rep
     expect(other.get_by_label("Findings")).to_be_editable()  # the lock went with the page
 
 
+def test_what_was_saved_in_leaving_is_not_held_against_what_others_wrote_since(
+    server: WebServerProcess, study: Study, open_report: Open
+) -> None:
+    page, other = open_report("reader"), open_report("colleague")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("Findings").press_sequentially("Last words.")
+    page.goto("/worklist")
+    wait_for_findings(server, study, "Last words.")
+    expect(other.get_by_label("Findings")).to_have_value("Last words.")
+    expect(other.get_by_label("Findings")).to_be_editable()
+    other.get_by_label("Findings").fill("Better words.")
+    other.keyboard.press("Control+s")
+    expect(other.locator("#save-state")).to_have_text(SAVED)
+    other.goto("/worklist")
+    page.goto(f"/studies/{study.id}/report")
+    expect(page.locator("#save-state")).to_have_text(SAVED)
+    expect(page.get_by_label("Findings")).to_have_value("Better words.")
+    expect(page.locator("#merge-dialog")).to_be_hidden()
+    wait_for_findings(server, study, "Better words.")
+
+
+def test_what_is_typed_before_the_script_runs_is_kept(
+    server: WebServerProcess, study: Study, open_report: Open
+) -> None:
+    page = open_report("reader")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/report_editor.js", hold)
+    page.reload(wait_until="commit")
+    page.get_by_label("Findings").press_sequentially("Early words.")
+    wait_until(lambda: page.evaluate("1") and held, "the script being asked for")
+    held.pop().continue_()
+    expect(page.locator("#save-state")).to_have_text(SAVED)
+    wait_for_findings(server, study, "Early words.")
+
+
 def test_signed_out_says_so_and_goes_on_after_signing_in(
     server: WebServerProcess, study: Study, open_report: Open
 ) -> None:
@@ -292,16 +331,23 @@ def test_what_cannot_be_saved_any_more_is_shown_to_be_copied(study: Study, open_
     page.get_by_label("Findings").press_sequentially("No nodule.")
     page.keyboard.press("Control+s")
     expect(page.locator("#save-state")).to_have_text(SAVED)
-    other.get_by_role("button", name="Take over").click()
+    page.route(re.compile(r"/report$"), lambda route: route.abort())
     page.get_by_label("Impression").press_sequentially("Too late.")
+    other.get_by_role("button", name="Take over").click()
+    expect(other.get_by_label("Findings")).to_be_editable()
     other.keyboard.press("Control+Enter")
     other.get_by_label("Your password").fill(PASSWORD)
     other.keyboard.press("Enter")
     expect(other.get_by_text("Signed: it is final.")).to_be_visible()
-    page.keyboard.press("Control+s")
-    expect(page.locator("#save-state")).to_have_text(NOT_SAVED)
+    page.unroute(re.compile(r"/report$"))
+    expect(page.locator("#save-state")).to_contain_text("can't be added to it any more")
     page.goto(f"/studies/{study.id}/report")
     expect(page.locator("#leftover")).to_contain_text("Too late.")
+    page.get_by_role("link", name="Addendum").click()
+    page.get_by_label("Addendum", exact=True).fill("Besides.")
+    page.keyboard.press("Control+s")
+    expect(page.locator("#save-state")).to_have_text(SAVED)
+    expect(page.locator("#leftover")).to_have_text(re.compile(r"Too late\.\s+I don't need it any more\s*$"))
     page.get_by_role("button", name="I don't need it any more").click()
     page.reload()
     expect(page.locator("#leftover")).to_be_hidden()

@@ -1,6 +1,7 @@
 """The report page: who reads, who writes, saving by form and JSON, and what is answered to a refusal."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -581,6 +582,28 @@ def test_texts_are_shown_as_text(desk: Desk) -> None:
     conflict = desk.post(based_on=0, findings="<b>bold</b>")
     assert conflict.status_code == 409
     assert "<b>" not in conflict.text
+
+
+def test_images_that_came_after_the_signature_are_told(
+    desk: Desk, site_database: Database, study: Study
+) -> None:
+    final = make_final(site_database, study)
+    assert "Images came after" not in desk.page()
+    with site_database.write() as session:
+        later = final.written_at + timedelta(minutes=5)
+        session.execute(update(Study).values(last_received_at=later))
+    assert "Images came after the report was signed" in desk.page()
+
+
+def test_a_revision_is_there_for_scripts_as_well(desk: Desk, sign_in: SignIn) -> None:
+    desk.save(findings="One.")
+    desk.save(1, findings="Two.")
+    headers = {"Accept": "application/json"}
+    answer = desk.client.get(f"{desk.path}/history/1", headers=headers).json
+    assert answer is not None
+    assert (answer["revision"], answer["texts"]["findings"]) == (1, "One.")
+    other = sign_in(Role.TECHNOLOGIST)
+    assert other.get(f"{desk.path}/history/1", headers=headers).status_code == 404
 
 
 def test_a_report_outlives_its_images(desk: Desk, site_database: Database, study: Study) -> None:

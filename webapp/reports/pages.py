@@ -8,12 +8,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from database.models import ReportRevision, Role
 from webapp.reports import saving
-from webapp.reports.answers import holder_as_json, revision_as_json
+from webapp.reports.answers import holder_as_json, json_answer, revision_as_json
 from webapp.reports.desk import is_public, load_desk, readable_history
 from webapp.reports.reading import may_read_unsigned, read_report
 from webapp.reports.showing import FIELD_NAMES, show_report
 from webapp.reports.writing import report_of, text_of
-from webapp.security import require_role
+from webapp.security import require_role, wants_page
 from webapp.services import current_database
 from webapp.sessions import current_user
 from webapp.visibility import get_visible_study
@@ -69,8 +69,8 @@ def history(study_id: int) -> str:
 
 
 @blueprint.get("/history/<id:number>")
-def revision(study_id: int, number: int) -> str:
-    """One revision as it was; 404 for what this user may not read."""
+def revision(study_id: int, number: int) -> AnyResponse | str:
+    """One revision as it was, for people or as JSON; 404 for what this user may not read."""
     user = current_user()
     with current_database().read() as session:
         study = get_visible_study(session, user, study_id)
@@ -80,6 +80,8 @@ def revision(study_id: int, number: int) -> str:
         found = session.get(ReportRevision, (reading.report.id, number))
     if found is None or not (may_read_unsigned(user) or is_public(found)):
         abort(404)
+    if not wants_page():
+        return json_answer(revision_as_json(found) | {"texts": text_of(found).as_dict()})
     return render_template(
         "reports/revision.html",
         study=study,

@@ -11,11 +11,12 @@ from webapp.reports.desk import load_desk
 from webapp.reports.locks import BEAT_SECONDS
 from webapp.reports.priors import priors_of
 from webapp.reports.texts import LONGEST_TEXT, SECTION_NAMES
-from webapp.services import current_database
+from webapp.services import current_database, current_services
 from webapp.sessions import current_user
 from webapp.studies import load_cards
 from webapp.study_arrivals import load_groups
 from webapp.visibility import get_visible_study
+from webapp.worklist_rows import load_rows
 
 FIELD_NAMES = {**SECTION_NAMES, "addendum": "Addendum"}
 
@@ -55,6 +56,7 @@ def show_report(
         desk = load_desk(session, user, study_id, wanted or wanted_purpose())
         cards = load_cards(session, study, load_groups(session, study))
         priors = priors_of(session, user, study)
+        [row] = load_rows(session, user, [study], current_services().settings.stable_seconds)
     names = ("addendum",) if desk.purpose is Purpose.ADDENDUM else tuple(SECTION_NAMES)
     values = {name: getattr(desk.text, name) for name in names}
     is_at_hand = typed is not None and desk.purpose is wanted
@@ -69,6 +71,7 @@ def show_report(
         typed=typed,
         unkept={} if typed is None or is_at_hand else typed.texts,
         priors=priors,
+        has_late_images=row.has_late_images,
         section_names=SECTION_NAMES,
         field_names=FIELD_NAMES,
         longest_text=LONGEST_TEXT,

@@ -39,7 +39,7 @@ function prepareEditor() {
   const memory = new Memory(form);
   const token = memory.open(form.elements.token.value);
   for (const field of document.querySelectorAll("input[name=token]")) field.value = token;
-  const { unsaved } = memory.read();
+  const { unsaved } = memory;
   const lock = new Lock(form, token);
   const editor = new Editor(form, lock, memory);
   editor.fields.forEach(grow);
@@ -48,11 +48,13 @@ function prepareEditor() {
   if (picker) prepareTemplates(picker, editor.fields, form.dataset.templates);
   lock.onChange = () => showWhoWrites(editor, lock);
   editor.onSaved = ({ state }) => showDiscard(state);
+  editor.onSettled = () => considerNewest(editor);
   prepareButtons(editor);
   prepareKeys(editor);
   prepareLeaving(editor);
   if (unsaved?.purpose === editor.purpose) editor.restore(unsaved);
-  else if (unsaved) showLeftover(unsaved.texts, memory);
+  else editor.begin();
+  showLeftover(memory, unsaved?.purpose === editor.purpose ? undefined : unsaved);
   return (news) => hear(news, editor, lock);
 }
 
@@ -102,7 +104,11 @@ function prepareButtons(editor) {
     event.preventDefault();
     act();
   });
-  document.getElementById("discard-form").addEventListener("submit", () => editor.abandon());
+  document.getElementById("discard-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await editor.abandon();
+    event.target.submit();
+  });
 }
 
 function prepareKeys(editor) {
@@ -146,26 +152,21 @@ function grow(field) {
 }
 
 // Unsaved text of something that can't be written here any more: to be read and copied, until it isn't needed.
-function showLeftover(texts, memory) {
+function showLeftover(memory, unsaved) {
+  if (unsaved) memory.setAside(unsaved);
+  if (memory.leftover === "") return;
   const place = document.getElementById("leftover");
-  const words = document.createElement("p");
-  words.textContent = "Text that you typed here wasn't saved, since the report was changed meanwhile:";
-  const text = document.createElement("p");
-  Object.assign(text, { className: "report-text", textContent: Object.values(texts).filter((one) => one.trim()).join("\n\n") });
-  const button = document.createElement("button");
-  Object.assign(button, { type: "button", className: "button button-small", textContent: "I don't need it any more" });
-  button.addEventListener("click", () => {
-    memory.keep(null);
+  place.querySelector(".report-text").textContent = memory.leftover;
+  place.hidden = false;
+  place.querySelector("button").addEventListener("click", () => {
+    memory.forgetLeftover();
     place.hidden = true;
   });
-  place.replaceChildren(words, text, button);
-  place.hidden = false;
 }
 
 function prepareReader() {
   const memory = new Memory(desk);
-  const { unsaved } = memory.read();
-  if (unsaved) showLeftover(unsaved.texts, memory);
+  showLeftover(memory, memory.unsaved);
   return followAsReader;
 }
 

@@ -3,35 +3,31 @@
 // `base` is the text as the server has it at `revision`; what differs from it is unsaved. An answer that comes late
 // changes `base`, never what stands in a field.
 
-import { localTime } from "./page.js";
-import { merge } from "./report_merge.js";
-import { postJSON } from "./report_requests.js";
+import { differences, merge } from "./report_merge.js";
+import { getJSON, postJSON } from "./report_requests.js";
+import { SaveState } from "./report_state.js";
 
 const IDLE_MILLISECONDS = 5000;
+const LONGEST_UNSAVED_MILLISECONDS = 30000; // for those who never pause
 const FIRST_RETRY_MILLISECONDS = 1000;
 const SLOWEST_RETRY_MILLISECONDS = 15000;
-const MOST_LOST = 100;
+const MOST_LOST = 10;
 const LARGEST_FAREWELL = 60000; // what a page may still send while it is left
-
-const clock = (at) => `${localTime(at).slice(11)}:${String(new Date(at).getSeconds()).padStart(2, "0")}`;
 
 export class Editor {
   #form;
   #lock;
   #memory;
   #dialog = document.getElementById("merge-dialog");
-  #line = document.getElementById("save-state");
-  #voice = document.getElementById("save-news");
+  #state = new SaveState();
   #timer = null;
   #saving = null;
   #delay = FIRST_RETRY_MILLISECONDS;
-  #unsavedSince = null;
-  #savedAt;
   #base;
-  #lost = []; // texts sent without an answer: the server may have them
-  #problem = ""; // why it isn't saved; empty: it will be in a moment
+  #lost = []; // changes sent without an answer: the server may have them
   #isAbandoned = false;
   onSaved = () => {};
+  onSettled = () => {};
 
   constructor(form, lock, memory) {
     this.#form = form;
@@ -40,14 +36,20 @@ export class Editor {
     this.fields = [...form.querySelectorAll("textarea")];
     this.purpose = form.elements.purpose.value;
     this.token = form.elements.token.value;
-    this.#savedAt = this.#line.dataset.savedAt;
     this.#base = Object.fromEntries(this.fields.map(({ name, defaultValue }) => [name, "isTyped" in form.dataset ? null : defaultValue]));
     for (const field of this.fields) {
-      field.value = field.defaultValue; // not what a browser restores: that is the memory's
       field.addEventListener("input", () => this.#onInput(field));
-      field.addEventListener("blur", () => this.isDirty && !this.#problem && this.save());
+      field.addEventListener("blur", () => this.isDirty && !this.#state.problem && this.save());
     }
-    this.#show();
+    this.#state.show();
+  }
+
+  // What was typed before this script ran, or came back with a form, is unsaved.
+  begin() {
+    if (!this.isDirty) return;
+    this.#remember();
+    this.#lock.take();
+    this.#saveIn(0);
   }
 
   get revision() {
@@ -60,6 +62,10 @@ export class Editor {
 
   get isDirty() {
     return !this.#isAbandoned && this.fields.some(({ name, value }) => value !== this.#base[name]);
+  }
+
+  get #unsaved() {
+    return Object.fromEntries(Object.entries(this.texts).filter(([name, text]) => text !== this.#base[name]));
   }
 
   get isSaving() {
@@ -79,17 +85,18 @@ export class Editor {
   // What somebody else saved, while nothing of this page is unsaved.
   adopt({ revision, texts, saved_at: savedAt }) {
     this.#setRevision(revision);
-    this.#savedAt = savedAt;
+    this.#state.savedAt = savedAt;
     this.#put(texts);
     this.#base = this.texts;
     this.#settle();
   }
 
-  // The text isn't wanted: nothing of it is kept or sent any more.
-  abandon() {
+  // The text isn't wanted: what is under way ends, nothing more of it is kept or sent.
+  async abandon() {
     this.#isAbandoned = true;
+    await this.#saving;
     clearTimeout(this.#timer);
-    this.#memory.keep(null);
+    this.#memory.keep(undefined);
   }
 
   #put(texts) {
@@ -105,16 +112,16 @@ export class Editor {
 
   #onInput(field) {
     this.#complain(field.name, "");
-    this.#problem = "";
     this.#remember();
-    this.#lock.take();
-    this.#show();
-    this.#saveIn(IDLE_MILLISECONDS);
+    if (!this.#state.problem) this.#lock.take();
+    this.#state.show();
+    const isLong = this.isDirty && new Date() - this.#state.unsavedSince > LONGEST_UNSAVED_MILLISECONDS;
+    this.#saveIn(isLong && !this.#state.problem ? 0 : IDLE_MILLISECONDS);
   }
 
   #remember() {
-    this.#unsavedSince = this.isDirty ? this.#unsavedSince ?? new Date() : null;
-    this.#memory.keep(this.isDirty ? { purpose: this.purpose, revision: this.revision, base: this.#base, texts: this.texts, lost: this.#lost } : null);
+    this.#state.unsavedSince = this.isDirty ? this.#state.unsavedSince ?? new Date() : null;
+    this.#memory.keep(this.isDirty ? { purpose: this.purpose, revision: this.revision, base: this.#base, texts: this.texts, lost: this.#lost } : undefined);
   }
 
   #saveIn(milliseconds) {
@@ -124,7 +131,10 @@ export class Editor {
 
   // True when everything is saved. One request at a time; what is typed meanwhile goes with the next.
   save() {
-    this.#saving ??= this.#save().finally(() => { this.#saving = null; });
+    this.#saving ??= this.#save().finally(() => {
+      this.#saving = null;
+      this.onSettled();
+    });
     return this.#saving;
   }
 
@@ -132,11 +142,11 @@ export class Editor {
   async saveAll() {
     while (await this.save()) {
       if (!this.isDirty) {
-        this.#say(this.#words());
+        this.#state.say();
         return true;
       }
     }
-    this.#say(this.#words());
+    this.#state.say();
     return false;
   }
 
@@ -146,9 +156,8 @@ export class Editor {
       this.#settle();
       return true;
     }
-    if (this.#dialog.open) return false;
-    const sent = Object.fromEntries(Object.entries(this.texts).filter(([name, text]) => text !== this.#base[name]));
-    this.#line.textContent = this.#problem ? this.#words() : "Saving…";
+    const sent = this.#unsaved;
+    this.#state.showSaving();
     const { status, answer } = await postJSON(this.#form, this.#form.action, this.#request(sent));
     return this.#take(status, answer, sent);
   }
@@ -174,7 +183,7 @@ export class Editor {
   #accept(answer, sent) {
     this.#setRevision(answer.revision);
     Object.assign(this.#base, sent);
-    this.#savedAt = answer.saved_at;
+    this.#state.savedAt = answer.saved_at;
     this.#lock.confirm();
     this.#settle();
     this.onSaved(answer);
@@ -182,19 +191,19 @@ export class Editor {
   }
 
   #settle() {
-    const hadProblem = this.#problem !== "";
-    this.#problem = "";
+    const hadProblem = this.#state.problem !== "";
+    this.#state.problem = "";
     this.#lost = [];
     this.#delay = FIRST_RETRY_MILLISECONDS;
-    this.#unsavedSince = null;
+    this.#state.unsavedSince = null;
     this.#remember();
     if (this.isDirty) this.#saveIn(IDLE_MILLISECONDS);
-    this.#show();
-    if (hadProblem) this.#say(this.#words());
+    this.#state.show();
+    if (hadProblem) this.#state.say();
   }
 
   #lose(sent) {
-    this.#lost.push({ ...this.#base, ...sent });
+    this.#lost.push(sent);
     if (this.#lost.length > MOST_LOST) this.#lost.splice(1, 1); // the first is the likeliest to have arrived
     return this.#fail("the server does not answer");
   }
@@ -209,37 +218,45 @@ export class Editor {
 
   // Somebody has to do something first.
   #refuse(problem) {
-    const isNew = this.#problem !== problem;
-    this.#problem = problem;
+    const isNew = this.#state.problem !== problem;
+    this.#state.problem = problem;
     this.#remember();
-    this.#show();
-    if (isNew) this.#say(this.#words());
+    this.#state.show();
+    if (isNew) this.#state.say();
     return false;
   }
 
   retrySoon() {
-    if (this.isDirty && this.#problem) this.#saveIn(0);
+    if (this.isDirty && this.#state.problem) this.#saveIn(0);
   }
 
   // Another revision is there: an own one whose answer got lost, the same text, or really another.
   async #meet(answer) {
-    const isTheirs = (texts) => this.fields.every(({ name }) => texts[name] === answer.texts[name]);
+    const next = this.#lost.length === 0 || answer.revision === this.revision + 1 ? answer : await this.#fetchNext();
+    if (next && this.#lost.some((sent) => this.#areSame({ ...this.#base, ...sent }, next.texts))) return this.#rebase(next);
     if (!answer.is_open) return this.#refuse(`${answer.message} Your text can't be added to it any more. Load the page: your text will be shown there`);
-    if (this.#lost.some(isTheirs) || isTheirs(this.texts)) return this.#rebase(answer);
-    const differing = this.fields.filter(({ name, value }) => value !== answer.texts[name]);
-    const sections = differing.map(({ name, value, labels }) => ({ name, title: labels[0].textContent, base: this.#base[name], mine: value, theirs: answer.texts[name] }));
+    if (this.#areSame(this.texts, answer.texts)) return this.#rebase(answer);
     this.#refuse("somebody else has changed the report meanwhile");
-    const chosen = await merge(this.#dialog, answer.author, sections);
+    const chosen = await merge(this.#dialog, answer.author, differences(this.fields, this.#base, answer.texts));
     if (!chosen) return false;
     this.#put(chosen);
     return this.#rebase(answer);
+  }
+
+  // The one that follows on what this page is based on: its own, if what it sent has arrived after all.
+  #fetchNext() {
+    return getJSON(`${this.#form.dataset.page}/history/${this.revision + 1}`);
+  }
+
+  #areSame(some, others) {
+    return this.fields.every(({ name }) => some[name] === others[name]);
   }
 
   // What is unsaved is now what differs from the newest; it goes at once.
   #rebase(answer) {
     this.#setRevision(answer.revision);
     this.#base = Object.fromEntries(this.fields.map(({ name }) => [name, answer.texts[name]]));
-    this.#savedAt = answer.saved_at;
+    this.#state.savedAt = answer.saved_at;
     this.#lost = [];
     return this.#save();
   }
@@ -247,33 +264,21 @@ export class Editor {
   #complain(name, words) {
     const field = this.fields.find((one) => one.name === name);
     if (!field) return;
-    field.toggleAttribute("aria-invalid", words !== "");
+    field.setAttribute("aria-invalid", String(words !== ""));
     document.getElementById(`${name}-error`).textContent = words;
   }
 
-  #words() {
-    if (this.isDirty && this.#problem) return `Not saved since ${clock(this.#unsavedSince)}: ${this.#problem}.`;
-    if (this.isDirty) return "Not saved yet";
-    return this.#savedAt ? `Saved ${clock(this.#savedAt)}` : "Nothing written yet";
-  }
-
-  #show() {
-    this.#line.textContent = this.#words();
-    this.#line.classList.toggle("save-problem", this.isDirty && this.#problem !== "");
-  }
-
-  // Read aloud: only what one must know.
-  #say(words) {
-    if (this.#voice.textContent !== words) this.#voice.textContent = words;
-  }
-
-  // The page is left: one last try, which also gives the lock back.
+  // The page is left: one last try, whose answer nobody hears, and which also gives the lock back.
   leave() {
-    if (this.isDirty) this.#remember();
-    this.#memory.leave();
-    const request = this.#request(this.texts);
-    const isSmall = JSON.stringify(request).length < LARGEST_FAREWELL;
-    if (this.isDirty && !this.#lock.isElsewhere) postJSON(this.#form, `${this.#form.action}?then=leave`, request, { keepalive: isSmall });
+    if (this.isDirty && !this.#lock.isElsewhere) this.#sayFarewell();
     else this.#lock.leave();
+    this.#memory.leave();
+  }
+
+  #sayFarewell() {
+    const request = this.#request(this.#unsaved);
+    this.#lost.push(this.#unsaved);
+    this.#remember();
+    postJSON(this.#form, `${this.#form.action}?then=leave`, request, { keepalive: JSON.stringify(request).length < LARGEST_FAREWELL });
   }
 }

@@ -15,13 +15,18 @@ export class Lock {
   constructor(form, token) {
     this.#form = form;
     this.#token = token;
-    setInterval(() => this.isHeld && this.#ask(""), Number(form.dataset.beatSeconds) * 1000);
+    setInterval(() => this.#beat(), Number(form.dataset.beatSeconds) * 1000);
+    document.addEventListener("visibilitychange", () => !document.hidden && this.#beat()); // hidden pages' hearts are slow
     document.getElementById("take-over").addEventListener("click", () => this.#ask("/take-over"));
   }
 
   // At the first change.
   take() {
     if (!this.isHeld && !this.#isAsking) this.#ask("");
+  }
+
+  #beat() {
+    if (this.isHeld) this.#ask("");
   }
 
   async #ask(what) {
@@ -45,7 +50,7 @@ export class Lock {
 
   // News may be older than what this page knows: the server is asked, not believed to have meant another moment.
   hear(holder) {
-    if (this.isHeld && holder && !holder.is_me) this.#ask("");
+    if (holder && !holder.is_me && this.isHeld) this.#beat();
     else if (!this.isHeld && holder?.is_me) this.take();
     else if (!this.isHeld && holder) this.lose(holder);
     else if (!this.isHeld) this.#settle(false, "");

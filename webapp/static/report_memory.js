@@ -4,19 +4,19 @@
 
 import { store } from "./page.js";
 
+function read(name) {
+  try {
+    return JSON.parse(store.get(sessionStorage, name)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
 export class Memory {
   #name;
 
-  constructor(form) {
-    this.#name = `noctis-report-${form.dataset.user}-${form.dataset.study}`;
-  }
-
-  read() {
-    try {
-      return JSON.parse(store.get(sessionStorage, this.#name)) ?? {};
-    } catch {
-      return {};
-    }
+  constructor(element) {
+    this.#name = `noctis-report-${element.dataset.user}-${element.dataset.study}`;
   }
 
   #write(values) {
@@ -25,19 +25,38 @@ export class Memory {
 
   // A reload goes on as the same page. A copy of the tab doesn't: its page was never left.
   open(token) {
-    const { wasLeft, ...remembered } = this.read();
+    const { wasLeft, ...remembered } = read(this.#name);
     const own = wasLeft ? remembered.token : token;
     this.#write({ ...remembered, token: own });
     return own;
   }
 
   leave() {
-    this.#write({ ...this.read(), wasLeft: true });
+    this.#write({ ...read(this.#name), wasLeft: true });
   }
 
-  // `unsaved`: { purpose, revision, base, texts, lost }; null when all is saved.
+  // { purpose, revision, base, texts, lost }; undefined when all was saved.
+  get unsaved() {
+    return read(this.#name).unsaved;
+  }
+
   keep(unsaved) {
-    const { token } = this.read();
-    this.#write(unsaved ? { token, unsaved } : { token });
+    this.#write({ ...read(this.#name), unsaved });
+  }
+
+  // Unsaved text that can't be written here any more; it stays until somebody says that it may go.
+  get leftover() {
+    return read(`${this.#name}-leftover`).text ?? "";
+  }
+
+  setAside({ texts, base }) {
+    const typed = Object.entries(texts).filter(([name, text]) => text.trim() !== "" && text !== base[name]).map(([, text]) => text);
+    const text = [this.leftover, ...typed].filter(Boolean).join("\n\n");
+    store.set(sessionStorage, `${this.#name}-leftover`, JSON.stringify({ text }));
+    this.keep(undefined);
+  }
+
+  forgetLeftover() {
+    store.set(sessionStorage, `${this.#name}-leftover`, JSON.stringify({}));
   }
 }

@@ -36,6 +36,13 @@ function fieldset(section, author) {
     make("div", { className: "merge-choices" }, ...choices));
 }
 
+// The sections in which the fields differ from `theirs`.
+export function differences(fields, base, theirs) {
+  return fields
+    .filter(({ name, value }) => value !== theirs[name])
+    .map(({ name, value, labels }) => ({ name, title: labels[0].textContent, base: base[name], mine: value, theirs: theirs[name] }));
+}
+
 // `sections`: [{ name, title, base, mine, theirs }]. The chosen texts by name, or null: back to the text as it was.
 export function merge(dialog, author, sections) {
   dialog.querySelector("[data-who]").textContent = `${author} has changed this report meanwhile. Of each section that differs you see both texts: choose what is kept.`;

@@ -48,6 +48,16 @@ async function renewToken(form) {
   return true;
 }
 
+// null when there is no such thing, or no answer.
+export async function getJSON(address) {
+  try {
+    const response = await fetch(address, { headers: HEADERS, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MILLISECONDS) });
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}
+
 // null when the server doesn't answer with a page.
 export async function fetchPage(address) {
   try {

@@ -11,6 +11,7 @@ export async function openConfirmation(form, editor, say) {
     say(page?.querySelector(".message-error")?.textContent ?? "The server does not answer: nothing was signed.");
     return;
   }
+  if (editor.isDirty) return openConfirmation(form, editor, say); // typed on meanwhile: it is signed as well
   const signing = confirmation.querySelector("form");
   if (Number(signing.elements.based_on.value) !== editor.revision) {
     say("The report has just been changed. Look at it, and sign again.");
