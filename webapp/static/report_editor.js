@@ -236,7 +236,7 @@ export class Editor {
     if (next && this.#lost.some((sent) => this.#areSame({ ...this.#base, ...sent }, next.texts))) return this.#rebase(next);
     if (!answer.is_open) return this.#refuse(`${answer.message} Your text can't be added to it any more. Load the page: your text will be shown there`);
     if (this.#areSame(this.texts, answer.texts)) return this.#rebase(answer);
-    this.#refuse("somebody else has changed the report meanwhile");
+    this.#refuse("somebody else has changed the report meanwhile; Save shows both texts");
     const chosen = await merge(this.#dialog, answer.author, differences(this.fields, this.#base, answer.texts));
     if (!chosen) return false;
     this.#put(chosen);
