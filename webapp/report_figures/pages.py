@@ -34,7 +34,7 @@ _COLUMNS = (
     "percentile_95_turnaround_minutes",
 )
 
-blueprint = Blueprint("report_figures", __name__, url_prefix="/figures")
+blueprint = Blueprint("report_figures", __name__)
 
 
 @blueprint.app_template_filter()
@@ -42,7 +42,7 @@ def turnaround_text(minutes: float) -> str:
     return waiting_time(minutes * 60)
 
 
-@blueprint.get("")
+@blueprint.get("/figures")
 @require_role(*READERS)
 def show() -> str:
     span, period = _asked()
@@ -59,7 +59,7 @@ def show() -> str:
     )
 
 
-@blueprint.get(".csv")
+@blueprint.get("/figures.csv")
 @require_role(*READERS)
 def export() -> Response:
     span, _ = _asked()
