@@ -114,7 +114,7 @@ def test_only_some_may(app: Flask, site_database: Database, role: Role) -> None:
     assert prioritised == (200 if role in PRIORITISERS else 403)
     page, menu = client.get(f"/studies/{study.id}").text, client.get("/worklist").text
     assert ("/assignment" in page) == ('data-assigns-to="me"' in menu) == (role == Role.RADIOLOGIST)
-    assert ("/priority" in page) == ('value="as-requested"' in menu) == (role in PRIORITISERS)
+    assert ("/priority" in page) == ('data-prioritises="stat"' in menu) == (role in PRIORITISERS)
 
 
 @pytest.mark.parametrize(

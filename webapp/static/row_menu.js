@@ -60,7 +60,9 @@ function open(one) {
     mine.firstChild.textContent = assignee === "" ? "Assign to me " : `Take over from ${assigneeName} `;
     menu.querySelector("[data-assigns-to=nobody]").hidden = assignee === "";
   }
-  for (const radio of form.elements.priority ?? []) radio.checked = radio.value === priority;
+  for (const one of menu.querySelectorAll("[data-prioritises]")) {
+    one.setAttribute("aria-pressed", String(one.dataset.prioritises === priority));
+  }
   menu.showPopover();
   place(buttonOf(row));
 }
@@ -90,16 +92,13 @@ export function prepareRowMenu(refresh) {
   menu.addEventListener("toggle", (event) => {
     if (event.newState === "closed") row?.querySelector(".c-name a").focus({ preventScroll: true });
   });
-  form.addEventListener("change", (event) => {
+  form.addEventListener("click", (event) => {
+    const { assignsTo, prioritises } = event.target.closest("button")?.dataset ?? {};
+    if (!assignsTo && !prioritises) return;
     menu.hidePopover();
-    change(`${studyOf(row)}/priority`, { priority: event.target.value }, refresh);
+    if (assignsTo) assign(row, assignsTo, refresh);
+    else change(`${studyOf(row)}/priority`, { priority: prioritises }, refresh);
   });
-  for (const button of menu.querySelectorAll("[data-assigns-to]")) {
-    button.addEventListener("click", () => {
-      menu.hidePopover();
-      assign(row, button.dataset.assignsTo, refresh);
-    });
-  }
   return {
     r: (one) => location.assign(`${studyOf(one)}/report`),
     p: printByKey,
