@@ -107,7 +107,7 @@ def _volume(sums: Sums) -> Column:
 
 def _turnaround_chart(minutes: Sequence[float]) -> Chart:
     """In the unit that gives round numbers."""
-    unit, name = next(one for one in _UNITS if max(minutes) <= 4 * one[2])[:2]
+    unit, name = next(one for one in _UNITS if max(minutes) < 2 * one[2])[:2]
     return chart_of([{"good": one / unit} for one in minutes], lambda value: f"{value} {name}")
 
 
