@@ -26,6 +26,10 @@ VALUES = {
     "entity_id": 1,
     "peer_id": 1,
     "foreign_id": 1,
+    "other_id": 1,
+    "number": 1,
+    "template_id": 1,
+    "text_id": 1,
     "key": "1764000000000000-1-1",
     "filename": "noctis.css",
 }
@@ -105,7 +109,7 @@ def test_every_answer_has_the_security_headers(app: Flask, sign_in: SignIn, site
             assert headers["Cache-Control"] == "no-store", rule.endpoint
 
 
-PATHS = ["/worklist", "/studies/1", "/users", "/password", "/sign-in", "/nowhere"]
+PATHS = ["/worklist", "/studies/1", "/studies/1/report", "/users", "/password", "/sign-in", "/nowhere"]
 FACILITY_PATHS = [
     "/facilities",
     "/facilities/new",
