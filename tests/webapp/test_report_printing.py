@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +29,8 @@ from tests.factories import create_facility, create_member, create_study
 from tests.printed import Printed
 from tests.report_tampering import unprotected
 from tests.webapp.conftest import SignIn, signed_in
-from webapp.reports import locks, writing
+from webapp.reports import locks, pdf, writing
+from webapp.reports.pdf import NoPdfError
 from webapp.reports.texts import Save
 from webapp.reports.typesetting import direction, local_moment, paragraphs
 from webapp.reports.writing import Writer
@@ -214,7 +216,7 @@ def test_a_final_report_says_all_that_identifies_it(open_study: Open, reader: Fl
         impression="Normal.",
         recommendation="None.",
     )
-    pdf = printed(reader, desk.sign())
+    paper = printed(reader, desk.sign())
     for words in (
         "St. Anna Radiology Main Street 1",
         "Müller, Eva",
@@ -233,11 +235,11 @@ def test_a_final_report_says_all_that_identifies_it(open_study: Open, reader: Fl
         "Version 1",
         "Page 1 of 1",
     ):
-        assert words in pdf.text
-    assert pdf.watermarks == [""]
+        assert words in paper.text
+    assert paper.watermarks == [""]
     with desk.database.read() as session:
         signed = session.get_one(ReportRevision, (1, desk.revision))
-    assert signed.hash in pdf.text
+    assert signed.hash in paper.text
 
 
 def test_what_was_signed_is_printed_whatever_became_of_the_study(
@@ -347,17 +349,17 @@ def test_every_word_of_a_long_report_is_there_and_every_page_names_the_patient(
     desk = open_study(patient_name="Ж" * 64 + "^" + "Ж" * 64).save(
         findings=" ".join(findings), impression="ß" * 5000, recommendation="The end."
     )
-    pdf = printed(reader, desk.sign())
-    count = len(pdf.pages)
+    paper = printed(reader, desk.sign())
+    count = len(paper.pages)
     assert count >= 12
-    for number, page in enumerate(pdf.pages, 1):
+    for number, page in enumerate(paper.pages, 1):
         assert f"Page {number} of {count}" in page
         assert f"ID {desk.study.patient_id}" in page
         assert f"Accession {desk.study.accession_number}" in page
         assert page.count("Ж") == 128
-    assert [word for word in pdf.text.split() if word.startswith("finding")] == findings
-    assert pdf.text.count("ß") == 5000
-    last = pdf.pages[-1]
+    assert [word for word in paper.text.split() if word.startswith("finding")] == findings
+    assert paper.text.count("ß") == 5000
+    last = paper.pages[-1]
     assert "The end." in last
     assert "Signed by Dr. Anna Weber" in last
 
@@ -368,9 +370,9 @@ def test_identifiers_as_long_as_they_can_be_leave_room_for_the_report(
     desk = open_study(patient_name="Б" * 1024, study_description="Д" * 1024).save(
         findings="No nodule.\n" * 100
     )
-    pdf = printed(reader, desk.sign())
-    assert pdf.text.count("No nodule.") == 100
-    assert all((page.count("Б"), page.count("Д")) == (1024, 1024) for page in pdf.pages)
+    paper = printed(reader, desk.sign())
+    assert paper.text.count("No nodule.") == 100
+    assert all((page.count("Б"), page.count("Д")) == (1024, 1024) for page in paper.pages)
 
 
 @pytest.mark.parametrize(
@@ -389,10 +391,10 @@ def test_identifiers_as_long_as_they_can_be_leave_room_for_the_report(
 def test_names_of_all_scripts_are_glyphs(
     name: str, shown: str, font: str, open_study: Open, reader: FlaskClient
 ) -> None:
-    pdf = printed(reader, open_study(patient_name=name).save(findings=f"{name}\n{shown}").sign())
-    assert shown in pdf.text
-    assert any(font in one for one in pdf.fonts), pdf.fonts
-    assert all(pdf.fonts.values())
+    paper = printed(reader, open_study(patient_name=name).save(findings=f"{name}\n{shown}").sign())
+    assert shown in paper.text
+    assert any(font in one for one in paper.fonts), paper.fonts
+    assert all(paper.fonts.values())
 
 
 # Paper and bytes
@@ -471,8 +473,8 @@ def test_file_names_hold_no_patient_data(open_study: Open, sign_in: SignIn) -> N
 
 def test_nothing_is_fetched_for_a_print(open_study: Open, reader: FlaskClient) -> None:
     link = '<img src="http://127.0.0.1:1/x.png"><link rel="stylesheet" href="file:///etc/passwd">'
-    pdf = printed(reader, open_study(study_description=link).save(findings=link).sign())
-    assert pdf.text.count(link) == 2
+    paper = printed(reader, open_study(study_description=link).save(findings=link).sign())
+    assert paper.text.count(link) == 2
 
 
 # The view, the audit, and what is damaged
@@ -541,6 +543,53 @@ def test_what_was_tampered_with_is_an_error_in_words(
     assert words in answer.text
     assert "flask --app webapp verify" in answer.text
     assert len(audit(desk.database)) == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("raise SystemExit(3)", "can&#39;t make PDFs"),
+        ("raise SystemExit(1)", "Making the PDF failed"),
+        ("import time; time.sleep(60)", "takes too much time"),
+    ],
+)
+def test_a_pdf_that_cannot_be_made_is_an_error_in_words(
+    program: str,
+    words: str,
+    open_study: Open,
+    reader: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    desk = open_study().save(findings="No nodule.").sign()
+    (tmp_path / "program.py").write_text(program)
+    monkeypatch.setattr(pdf, "_PROGRAM", tmp_path / "program.py")
+    monkeypatch.setattr(pdf, "_LONGEST_SECONDS", 1.0)
+    answer = reader.get(f"{desk.path}.pdf")
+    assert (answer.status_code, words in answer.text) == (503, True)
+    assert audit(desk.database) == []
+    monkeypatch.undo()
+    assert "No nodule." in printed(reader, desk).text
+
+
+def test_who_waits_in_vain_for_a_place_is_told_so(
+    open_study: Open, reader: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = open_study().save(findings="No nodule.").sign()
+    monkeypatch.setattr(pdf, "_QUEUE_SECONDS", 0.0)
+    with pdf.PLACES, pdf.PLACES:
+        answer = reader.get(f"{desk.path}.pdf")
+    assert (answer.status_code, "Too many reports" in answer.text) == (503, True)
+    assert "No nodule." in printed(reader, desk).text
+
+
+def test_what_goes_wrong_in_the_program_is_logged_without_any_words_of_the_report(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(NoPdfError, match="failed"):
+        pdf._run(b'["SECRET"]')
+    assert "ValueError at " in caplog.text
+    assert "SECRET" not in caplog.text
 
 
 # Setting texts
