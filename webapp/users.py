@@ -74,32 +74,21 @@ def set_user_active(user_id: int) -> AnyResponse:
 @blueprint.post("/users/<id:user_id>/name")
 @require_role(Role.ADMINISTRATOR)
 def name(user_id: int) -> AnyResponse:
-    _set_name(user_id)
-    return redirect(url_for("users.show"), 303)
-
-
-@blueprint.post("/name")
-def own_name() -> AnyResponse:
-    _set_name(current_user().id)
-    return redirect(url_for("users.password"), 303)
-
-
-def _set_name(user_id: int) -> None:
+    """It stands under reports: nobody chooses their own."""
     try:
         user = set_full_name(current_database(), user_id, request.form.get("full_name", ""))
     except AccountError as error:
         flash(str(error), "error")
-        return
+        return redirect(url_for("users.show"), 303)
     if user is None:
         abort(404)
     flash(f"{user.username} signs as {user.full_name or user.username}.")
+    return redirect(url_for("users.show"), 303)
 
 
 @blueprint.get("/password")
 def password() -> str:
-    return render_template(
-        "users/password.html", shortest_password=SHORTEST_PASSWORD, longest_full_name=LONGEST_FULL_NAME
-    )
+    return render_template("users/password.html", shortest_password=SHORTEST_PASSWORD)
 
 
 @blueprint.post("/password")
