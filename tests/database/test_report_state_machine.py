@@ -356,8 +356,8 @@ def test_whatever_is_done_what_is_signed_stays(database: Database) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=100,
-            stateful_step_count=40,
+            max_examples=20,
+            stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
