@@ -99,10 +99,10 @@ def verify_command() -> None:
         reports, revisions, documents = verification.count_all(session)
     for problem in problems:
         click.echo(problem, err=True)
-    checked = f"{reports} reports, {revisions} revisions, {documents} archived documents"
+    click.echo(f"Reports: {reports}, revisions: {revisions}, archived documents: {documents}.")
     if problems:
-        raise click.ClickException(f"Of {checked}, not all are as they were written: see above.")
-    click.echo(f"As they were written: {checked}.")
+        raise click.ClickException("Not all are as they were written: see above.")
+    click.echo("All are as they were written.")
 
 
 def _read_password(*, from_stdin: bool) -> str:

@@ -515,7 +515,7 @@ def test_verify_speaks_by_its_exit_code(app: Flask, open_study: Open, reader: Fl
     run = app.test_cli_runner().invoke(args=["verify"])
     assert (run.exit_code, run.output) == (
         0,
-        "As they were written: 1 reports, 2 revisions, 1 archived documents.\n",
+        "Reports: 1, revisions: 2, archived documents: 1.\nAll are as they were written.\n",
     )
     with unprotected(str(desk.database.engine.url)) as connection:
         connection.execute(text("UPDATE report_revision SET findings = 'Cancer.' WHERE number = 2"))
