@@ -47,6 +47,8 @@ _POSTGRESQL_ARGUMENTS = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
+    # Compiling a plan takes longer than any of our queries: they are short, and many
+    "options": "-c jit=off",
 }
 
 

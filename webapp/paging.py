@@ -60,14 +60,24 @@ class Page:
 
 
 def fetch_page(
-    session: Session, studies: Select[Study], sort: Sort, cursor: Cursor | None, size: int
+    session: Session,
+    studies: Select[Study],
+    sort: Sort,
+    cursor: Cursor | None,
+    size: int,
+    *,
+    is_unread: bool = False,
 ) -> Page:
-    """One page of ``studies``; at most two queries a segment, half of them when paging back to the start."""
-    rows, has_more = _fetch_rows(session, studies, sort, cursor, size)
+    """One page of ``studies``; at most two queries a segment, half of them when paging back to the start.
+
+    ``is_unread``: as ``Sort.segments`` has it.
+    """
+    segments = sort.segments(is_unread=is_unread)
+    rows, has_more = _fetch_rows(session, studies, sort, segments, cursor, size)
     is_backward = cursor is not None and cursor.is_backward
     if is_backward and not has_more:  # the start: show a full first page, not the few rows before the cursor
         cursor, is_backward = None, False
-        rows, has_more = _fetch_rows(session, studies, sort, None, size)
+        rows, has_more = _fetch_rows(session, studies, sort, segments, None, size)
     if is_backward:
         rows.reverse()
     if not rows:
@@ -91,15 +101,20 @@ class _Row:
 
 
 def _fetch_rows(
-    session: Session, studies: Select[Study], sort: Sort, cursor: Cursor | None, size: int
+    session: Session,
+    studies: Select[Study],
+    sort: Sort,
+    segments: Sequence[Segment],
+    cursor: Cursor | None,
+    size: int,
 ) -> tuple[list[_Row], bool]:
     """Up to ``size`` rows in the direction of the cursor, and whether there are more."""
     is_backward = cursor is not None and cursor.is_backward
-    segments = list(enumerate(SORT_COLUMNS[sort.column].segments))
+    ordered = list(enumerate(segments))
     if is_backward:
-        segments.reverse()
+        ordered.reverse()
     rows: list[_Row] = []
-    for at, segment in segments:
+    for at, segment in ordered:
         if cursor is not None and (at > cursor.segment if is_backward else at < cursor.segment):
             continue
         statement = _statement(studies, segment, is_descending=sort.is_descending != is_backward)

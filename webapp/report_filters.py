@@ -7,7 +7,7 @@ list's own order is read (EXISTS): either way no million of rows is gone through
 from datetime import UTC, datetime, time
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, exists, not_, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select, union_all
 
 from database.models import Priority, Report, ReportState, Study, StudyFlag, User
 
@@ -66,12 +66,25 @@ def is_assigned(assignment: Assignment, user_id: int) -> ColumnElement[bool]:
     return ~exists().where(StudyFlag.study_id == Study.id, StudyFlag.assignee_id.is_not(None))
 
 
-def has_priority(priority: Priority) -> ColumnElement[bool]:
-    """As a person decided, or else as the study asks."""
+def has_priority(priority: Priority, *, is_unread: bool = False) -> ColumnElement[bool]:
+    """As a person decided, or else as the study asks. ``is_unread``: only unread studies are looked for."""
     if priority is Priority.ROUTINE:
-        return not_(or_(has_priority(Priority.STAT), has_priority(Priority.URGENT)))
+        return _is_routine()
     other = Study.__table__.alias()
     decided = select(StudyFlag.study_id).where(StudyFlag.priority == priority)
     is_decided = exists().where(StudyFlag.study_id == other.c.id, StudyFlag.priority.is_not(None))
     requested = select(other.c.id).where(other.c.requested_priority == priority.value, ~is_decided)
+    if is_unread:
+        requested = requested.where(other.c.is_reported.is_(False))  # literally as the index has it
     return Study.id.in_(union_all(decided, requested))
+
+
+def _is_routine() -> ColumnElement[bool]:
+    """What most studies are, whether anybody says so or not."""
+    flag = exists().where(StudyFlag.study_id == Study.id)
+    hurried = (Priority.STAT, Priority.URGENT)
+    asks_for_more = func.coalesce(Study.requested_priority, "").in_([one.value for one in hurried])
+    return and_(
+        ~flag.where(StudyFlag.priority.in_(hurried)),
+        or_(not_(asks_for_more), flag.where(StudyFlag.priority == Priority.ROUTINE)),
+    )

@@ -88,9 +88,14 @@ def row_id(value: Any) -> int:
 
 _by_reception = ((Study.received_at,), (_instant,))
 
+
+def _by_priority(*, is_unread: bool) -> tuple[Segment, ...]:
+    return tuple(Segment(*_by_reception, has_priority(one, is_unread=is_unread)) for one in Priority)
+
+
 SORT_COLUMNS = {
     "received": SortColumn((Segment(*_by_reception),), is_descending_first=True),
-    "priority": SortColumn(tuple(Segment(*_by_reception, has_priority(one)) for one in Priority)),
+    "priority": SortColumn(_by_priority(is_unread=False)),
     "date": SortColumn(
         _sorted_where_present(
             (Study.study_date, _study_time),
@@ -106,6 +111,7 @@ SORT_COLUMNS = {
     "accession": _text_column(Study.accession_number),
     "images": SortColumn((Segment((Study.instance_count,), (row_id,)),), is_descending_first=True),
 }
+_UNREAD_BY_PRIORITY = _by_priority(is_unread=True)
 DEFAULT_SORT = "received"
 
 
@@ -128,3 +134,9 @@ class Sort:
         if column == self.column:
             return Sort(column, not self.is_descending)
         return Sort(column, SORT_COLUMNS[column].is_descending_first)
+
+    def segments(self, *, is_unread: bool = False) -> tuple[Segment, ...]:
+        """``is_unread``: the list holds only unread studies; the order is the same, and found faster."""
+        if is_unread and self.column == "priority":
+            return _UNREAD_BY_PRIORITY
+        return SORT_COLUMNS[self.column].segments

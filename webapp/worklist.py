@@ -63,7 +63,9 @@ def show() -> str:
     cursor = Cursor.decode(request.args.get("page", ""), sort)
     with current_database().read() as session:
         rendering = Rendering.now(session)
-        page = fetch_page(session, _matching_studies(filters), sort, cursor, PAGE_SIZE)
+        page = fetch_page(
+            session, _matching_studies(filters), sort, cursor, PAGE_SIZE, is_unread=filters.is_unread
+        )
         counts = _counts(session, filters)
         context: dict[str, Any] = {
             "page": page,

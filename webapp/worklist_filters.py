@@ -98,6 +98,11 @@ class Filters:
     def without_dates(self) -> "Filters":
         return replace(self, preset=None, first_date=None, last_date=None)
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether nothing but unread studies is asked for: their priorities have an index of their own."""
+        return self.status is ReportStatus.UNREAD
+
     def with_status(self, status: ReportStatus | None) -> "Filters":
         return replace(self, status=status)
 
@@ -156,7 +161,8 @@ class Filters:
         if self.status is not None:
             studies = studies.where(report_filters.has_status(self.status))
         if self.priority is not None:
-            studies = studies.where(report_filters.has_priority(self.priority))
+            wanted = report_filters.has_priority(self.priority, is_unread=self.is_unread)
+            studies = studies.where(wanted)
         if self.assigned is not None:
             studies = studies.where(report_filters.is_assigned(self.assigned, reader_id))
         if self.author:

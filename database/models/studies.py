@@ -71,6 +71,13 @@ class Study(Base):
         Index(None, "updated_at"),
         Index(None, "requested_priority", "received_at"),
         Index(
+            "ix_study_unread_requested_priority",
+            "requested_priority",
+            "id",
+            sqlite_where=text("is_reported IS 0"),
+            postgresql_where=text("is_reported IS false"),
+        ),
+        Index(
             "ix_study_unread",
             "received_at",
             "id",

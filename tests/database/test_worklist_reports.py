@@ -159,6 +159,8 @@ def test_priorities_come_from_people_or_else_from_the_study(database: Database) 
     create("unread", None)
     flag(database, create_study(database, series=[], patient_id="flagged", requested_priority="urgent"))
     found = {one: matches(database, Filters(priority=one)) for one in Priority}
+    unread = ReportStatus.UNREAD
+    assert {one: matches(database, Filters(priority=one, status=unread)) for one in Priority} == found
     assert found == {
         Priority.STAT: {"requested", "raised"},
         Priority.URGENT: {"urgent", "flagged"},
@@ -185,8 +187,11 @@ def test_assignments_and_authors_are_found(database: Database, pen: Pen) -> None
     assert matches(database, Filters(author="nobody")) == set()
 
 
+@pytest.mark.parametrize("is_unread", [False, True])
 @pytest.mark.parametrize("is_descending", [False, True])
-def test_stat_comes_first_whatever_the_direction(database: Database, is_descending: bool) -> None:
+def test_stat_comes_first_whatever_the_direction(
+    database: Database, is_descending: bool, is_unread: bool
+) -> None:
     for at, priority in enumerate(["", "stat", "urgent", None, "stat", "routine", "urgent"]):
         create_study(
             database,
@@ -198,7 +203,8 @@ def test_stat_comes_first_whatever_the_direction(database: Database, is_descendi
     sort, found, cursor = Sort("priority", is_descending), [], ""
     while True:
         with database.read() as session:
-            page = fetch_page(session, select(Study), sort, Cursor.decode(cursor, sort), 2)
+            begin = Cursor.decode(cursor, sort)
+            page = fetch_page(session, select(Study), sort, begin, 2, is_unread=is_unread)
         found += [study.patient_id for study in page.studies]
         if page.next is None:
             break

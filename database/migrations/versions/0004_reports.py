@@ -285,6 +285,13 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(
+            "ix_study_unread_requested_priority",
+            ["requested_priority", "id"],
+            unique=False,
+            sqlite_where=sa.text("is_reported IS 0"),
+            postgresql_where=sa.text("is_reported IS false"),
+        )
+        batch_op.create_index(
             "ix_study_unread",
             ["received_at", "id"],
             unique=False,
