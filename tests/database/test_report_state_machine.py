@@ -4,7 +4,7 @@ What must hold is said here once more, from the revisions alone, and not by the 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -113,7 +113,7 @@ class ReportMachine(RuleBasedStateMachine):
         action, purpose = data.draw(st.sampled_from(_sensible(self.seen.report)))
         text = data.draw(_WORDS.filter(str.strip))
         texts = {data.draw(st.sampled_from(SECTIONS)) if purpose != "addendum" else "addendum": text}
-        self._do(writer, action, Save(texts, self._base(0), purpose), "nodule overlooked")
+        self._do(writer, action, Save(texts, self._base(0), purpose), data.draw(_REASONS))
 
     @rule(
         number=_WRITERS, off=_BASES, action=_ACTIONS, purpose=_PURPOSES, texts=_SECTION_TEXTS, reason=_REASONS
@@ -132,6 +132,7 @@ class ReportMachine(RuleBasedStateMachine):
 
     def _do(self, writer: Writer, action: ReportAction, change: Save, reason: str) -> None:
         """What is refused changes nothing at all."""
+        expected = replace(self._basis(change.purpose), **change.texts)
         try:
             done = self._act(writer, action, change, reason)
         except _REFUSALS:
@@ -139,9 +140,18 @@ class ReportMachine(RuleBasedStateMachine):
             return
         if action is ReportAction.SAVE:
             self.written = text_of(done)
-            assert done is None or change.texts.items() <= asdict(self.written).items()
+            assert self.written == expected or (done is None and expected.is_empty)
         elif done is not None and done.action in _SIGNATURES:
             self.signed[done.number] = self.written
+
+    def _basis(self, purpose: Purpose) -> Text:
+        """From what somebody goes on who writes for this purpose."""
+        report = self.seen.report
+        if report is not None and report["writing"] is purpose:
+            return self.written
+        if purpose is Purpose.REPORT or report is None or report["final_revision"] is None:
+            return Text()
+        return replace(self.signed[report["final_revision"]], addendum="")
 
     def _act(self, writer: Writer, action: ReportAction, change: Save, reason: str) -> ReportRevision | None:
         place = (self.database, self.study.id, writer, change.based_on)

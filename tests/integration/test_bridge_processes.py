@@ -18,7 +18,7 @@ from sqlalchemy import insert, select
 
 from bridge.feed import load_feed
 from database.migrate import upgrade
-from database.models import Facility, Study
+from database.models import Facility, Report, Study
 from database.session import Database, make_engine
 from emulator.studies import make_study, part10_bytes
 from tests.bridges import (
@@ -29,9 +29,14 @@ from tests.bridges import (
     run_bridge,
     start_bridge,
 )
+from tests.factories import create_member, create_study
 from tests.orthanc_process import OrthancProcess
 from tests.postgres_process import PostgresProcess
 from tests.waiting import wait_until
+from webapp.reports import reading, writing
+from webapp.reports.chain import breaks
+from webapp.reports.texts import Save
+from webapp.reports.writing import Writer
 
 
 @pytest.fixture
@@ -182,6 +187,38 @@ def test_a_persons_save_during_a_catch_up_never_meets_a_locked_database(
     assert _is_true_to(orthanc, database)
     with database.read() as session:
         assert len(session.scalars(select(Facility)).all()) == len(saves)
+
+
+def test_a_report_that_is_written_during_a_catch_up_keeps_every_save(
+    orthanc: OrthancProcess, database: Database, environment: dict[str, str]
+) -> None:
+    study, writer = create_study(database), Writer(create_member(database), "page")
+    with _senders(orthanc, 12, series_count=4, instance_count=50):
+        pass
+    done = threading.Event()
+    texts: list[str] = []
+
+    def write() -> None:
+        while not done.is_set():
+            text = f"Sentence {len(texts)}."
+            writing.save(database, study.id, writer, Save({"findings": text}, len(texts)))
+            texts.append(text)
+
+    with ThreadPoolExecutor(1) as pool:
+        writing_on = pool.submit(write)
+        try:
+            caught_up = run_bridge(environment, "once")
+        finally:
+            done.set()
+        writing_on.result()
+    assert caught_up.returncode == 0, caught_up.stderr
+    assert texts
+    assert_counts_hold(database)
+    with database.read() as session:
+        report = session.scalars(select(Report)).one()
+        revisions = reading.history_of(session, report)
+        assert [revision.findings for revision in revisions] == texts
+        assert breaks(revisions) == []
 
 
 def test_commands_leave_the_work_to_a_running_bridge_and_wait_for_it(
