@@ -19,10 +19,8 @@ async function load(prior) {
   }
 }
 
-export function preparePriors(root = document) {
-  for (const prior of root.querySelectorAll("details[data-report]")) {
-    prior.addEventListener("toggle", () => {
-      if (prior.open && prior.dataset.report !== "") load(prior);
-    });
-  }
+for (const prior of document.querySelectorAll("details[data-report]")) {
+  prior.addEventListener("toggle", () => {
+    if (prior.open && prior.dataset.report !== "") load(prior);
+  });
 }
