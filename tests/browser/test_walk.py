@@ -78,6 +78,7 @@ def test_sign_in_see_a_study_arrive_filter_open_and_scroll(product: Product, pag
     expect(row(page, "Yamada, Tarou · 山田 太郎")).to_be_visible()
     expect(row(page, "山田").locator(".c-images")).to_have_text("8")
 
+    page.wait_for_load_state()  # keys need the page's script
     page.keyboard.press("/")
     page.keyboard.type("yam 太")
     page.keyboard.press("Enter")
