@@ -195,7 +195,7 @@ def test_a_priors_report_opens_beside_and_possibly_another_patients_does_not(
     side.locator("details.prior summary").click()
     expect(side.get_by_text("A nodule of 4 mm.")).to_be_visible()
     side.get_by_text("Possibly another patient: 1").click()
-    expect(side.get_by_text("Same patient ID, but at another facility.")).to_be_visible()
+    expect(side.get_by_text("Same patient ID, but without a common facility.")).to_be_visible()
     expect(side.get_by_text("Roe, Richard")).to_be_visible()
     expect(side.get_by_text("Of somebody else.")).to_have_count(0)
     assert [url for url in asked if "/report/priors/" in url] == [

@@ -89,7 +89,7 @@ def test_two_hospitals_share_patient_id_123(
     other_patient = _study(database, west, patient_name="Roe^Richard", patient_birth_date=date(1944, 1, 2))
     same_birth_date = _study(database, west, patient_name="Roe^Richard")
     assert _doubts(database, reader, here) == {
-        same_birth_date.id: "Same patient ID, but at another facility."
+        same_birth_date.id: "Same patient ID, but without a common facility."
     }
     for other in (other_patient, same_birth_date):
         assert not _opens(database, reader, here, other)
@@ -147,7 +147,7 @@ def test_others_are_not_named_at_all(
 
 def test_without_a_facility_nobody_says_whose_number_it_is(database: Database, reader: User) -> None:
     here, other = _study(database), _study(database)
-    assert _doubts(database, reader, here) == {other.id: "Same patient ID, but at another facility."}
+    assert _doubts(database, reader, here) == {other.id: "Same patient ID, but without a common facility."}
 
 
 def test_two_studies_without_id_and_name_have_nothing_in_common(

@@ -134,5 +134,5 @@ def test_the_list_labels_what_is_doubtful_and_loads_none_of_it(
     assert _address(here, unread) not in page
     assert _address(here, other) not in page
     assert "Possibly another patient: 1" in page
-    assert "Same patient ID, but at another facility." in page
+    assert "Same patient ID, but without a common facility." in page
     assert "<script" not in page

@@ -52,9 +52,11 @@ def find_prior(session: Session, user: User, study: Study, other_id: int) -> Pri
 
 
 def newest_prior(session: Session, user: User, study: Study) -> Study | None:
-    """The certain one made last before ``study``, if it has a date."""
-    certain = [prior for prior in priors_of(session, user, study) if not prior.doubt and not prior.is_later]
-    return next((prior.study for prior in certain if prior.study.study_date), None)
+    """The certain one made last before ``study``, if any has a date."""
+    search = _Search(session, user, study)
+    found = search.find(search.is_certain(), _MOST_PRIORS).values()
+    earlier = [prior.study for prior in found if not prior.is_later and prior.study.study_date]
+    return max(earlier, key=lambda one: (_moment(one), one.id), default=None)
 
 
 class _Search:
@@ -142,7 +144,7 @@ def _doubt(study: Study, other: Study, has_same_facility: bool) -> str:
         return "Same name and birth date, but a patient ID is missing."
     if study.patient_id != other.patient_id:
         return "Same name and birth date, but another patient ID."
-    differences = [] if has_same_facility else ["at another facility"]
+    differences = [] if has_same_facility else ["without a common facility"]
     if study.patient_birth_date is None or other.patient_birth_date is None:
         differences.append("without a birth date to compare")
     elif study.patient_birth_date != other.patient_birth_date:
