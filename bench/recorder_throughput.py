@@ -41,10 +41,10 @@ class Load:
 
 
 LARGE_INSTANCES = Load(
-    pixel_byte_count=LARGE, instance_count=200, warm_up_count=40, pair_count=20, environment=NO_NAGLE
+    pixel_byte_count=LARGE, instance_count=150, warm_up_count=30, pair_count=30, environment=NO_NAGLE
 )
 SMALL_INSTANCES = Load(
-    pixel_byte_count=SMALL, instance_count=600, warm_up_count=40, pair_count=20, environment=NO_NAGLE
+    pixel_byte_count=SMALL, instance_count=500, warm_up_count=30, pair_count=30, environment=NO_NAGLE
 )
 DEFAULT_SENDER = Load(
     pixel_byte_count=SMALL, instance_count=60, warm_up_count=5, pair_count=5, environment={}
