@@ -42,6 +42,7 @@ SHOTS = (
     Shot("worklist-light", "/worklist", (1440, 560), "light"),
     Shot("study", "/worklist", (1440, 900), "dark", "A2600101"),
     Shot("facilities", "/facilities", (1440, 480), "light"),
+    Shot("transfers", "/transfers", (1440, 560), "light"),
     Shot("phone", "/worklist", (390, 844), "light"),
 )
 
