@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from bridge.errors import CursorMoved
@@ -127,19 +127,36 @@ class ChunkWriter:
 
     def _interrupt(self, reason: str, associations: Any, operations: Any) -> None:
         """What is open now and fits never got an end that was written down."""
-        for model, is_open, lost in (
-            (Association, Association.outcome == AssociationOutcome.OPEN, associations),
-            (Operation, Operation.status_class == StatusClass.OPEN, operations),
-        ):
-            values = _interrupted(model, reason)
-            keys = self._session.execute(
-                update(model)
-                .where(is_open, model.spool_id == self._spool.id, lost)
-                .values(**values)
-                .returning(model.started_at, model.boot, model.number)
+        is_open = Association.outcome == AssociationOutcome.OPEN
+        outcome = {"outcome": AssociationOutcome.INTERRUPTED}
+        keys = self._end(Association, outcome, is_open, associations)
+        is_waiting = Operation.status_class == StatusClass.OPEN
+        unknown = {"status_class": StatusClass.INTERRUPTED, "reason": reason}
+        self._end(Operation, unknown, is_waiting, operations)
+        if keys:
+            # What was recorded of them last was before their last operations
+            self._session.execute(
+                update(Association)
+                .where(tuple_(Association.started_at, Association.boot, Association.number).in_(keys))
+                .values(
+                    operation_count=_count(),
+                    failure_count=_count(Operation.status_class == StatusClass.FAILURE),
+                    warning_count=_count(Operation.status_class == StatusClass.WARNING),
+                )
                 .execution_options(synchronize_session=False)
             )
-            self.ended += [dict(zip(KEY, key, strict=True)) | values for key in keys]
+
+    def _end(self, model: type[Association | Operation], values: Row, *which: Any) -> list[Any]:
+        """Answers their keys."""
+        keys = self._session.execute(
+            update(model)
+            .where(model.spool_id == self._spool.id, *which)
+            .values(**values)
+            .returning(model.started_at, model.boot, model.number)
+            .execution_options(synchronize_session=False)
+        ).all()
+        self.ended += [dict(zip(KEY, key, strict=True)) | values for key in keys]
+        return [tuple(key) for key in keys]
 
     def _flush(self) -> None:
         part, self._part = self._part, _Part()
@@ -175,10 +192,9 @@ class ChunkWriter:
             raise CursorMoved
 
 
-def _interrupted(model: type[Association | Operation], reason: str) -> Row:
-    if model is Association:
-        return {"outcome": AssociationOutcome.INTERRUPTED}
-    return {"status_class": StatusClass.INTERRUPTED, "reason": reason}
+def _count(*conditions: Any) -> Any:
+    of_it = (Operation.boot == Association.boot, Operation.association_number == Association.number)
+    return select(func.count()).where(*of_it, *conditions).scalar_subquery()
 
 
 def beat(database: Database, spool_id: int) -> None:

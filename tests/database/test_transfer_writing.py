@@ -76,6 +76,7 @@ def test_what_was_open_when_the_recorder_died_is_interrupted(database: Database,
     with spool_in(tmp_path) as spool:
         spool.write(association(1, START))
         spool.write(store(2, 1, START))
+        spool.write(ended(store(5, 1, START), status=0xA700, status_class="failure"))
         spool.write(association(3, START))
         spool.write(ended(association(3, START)))
     with spool_in(tmp_path) as spool:
@@ -84,7 +85,10 @@ def test_what_was_open_when_the_recorder_died_is_interrupted(database: Database,
         log.drain()
     with database.read() as session:
         outcomes = session.scalars(select(Association.outcome).order_by(Association.boot, Association.number))
-        operation = session.scalars(select(Operation)).one()
+        operation = session.scalars(select(Operation).where(Operation.number == 2)).one()
+        interrupted = session.scalars(select(Association).where(Association.number == 1)).first()
+        assert interrupted is not None
+        assert (interrupted.operation_count, interrupted.failure_count) == (2, 1)
         assert list(outcomes) == [
             AssociationOutcome.INTERRUPTED,
             AssociationOutcome.RELEASED,
