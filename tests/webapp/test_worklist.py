@@ -93,6 +93,7 @@ def test_a_row_shows_every_column(sign_in: SignIn, site_database: Database) -> N
         patient_id="ID-7",
         accession_number="ACC-7",
         study_description="CT Thorax",
+        received_at=LONG_AGO,
     )
     page = sign_in().get("/worklist").text
     for text in (
@@ -106,7 +107,7 @@ def test_a_row_shows_every_column(sign_in: SignIn, site_database: Database) -> N
             "CT SR",
             "CT Thorax",
         ),
-        *("ACC-7", "Klinik Süd", ">2</td>", ">8</td>", 'datetime="2026-03-01T1'),
+        *("ACC-7", "Klinik Süd", ">2</td>", ">8</td>", 'datetime="2026-03-01T12:00'),
     ):
         assert text in page, text
 
