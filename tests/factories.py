@@ -26,6 +26,7 @@ from database.session import Database
 from database.words import words_of
 
 _numbers = count(1)
+_id_parts = count(1)
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 LONG_AGO = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -33,7 +34,7 @@ LONG_AGO = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 def orthanc_id() -> str:
     """In Orthanc's form, never used before."""
-    return "-".join(f"{next(_numbers):040x}"[at : at + 8] for at in range(0, 40, 8))
+    return "-".join(f"{next(_id_parts):040x}"[at : at + 8] for at in range(0, 40, 8))
 
 
 @dataclass
